@@ -1,0 +1,115 @@
+package protocol
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/tokligence/tokligence-gateway/go/internal/jsonscan"
+	"github.com/tokligence/tokligence-gateway/go/internal/llm"
+)
+
+// Head is what can be known of a request without decoding it.
+type Head struct {
+	Operation llm.Operation
+	Model     string
+	Stream    bool
+	WantUsage bool // the client asked for usage in its stream
+	Tools     bool
+	MaxTokens int    // 0 if not said
+	SessionID string // conversation, where the client names one
+	Base64    bool   // embeddings as base64
+	InputSize int    // bytes of the body; a rough measure of the prompt
+
+	ModelAt   Span // of the value of "model", empty if absent
+	OptionsAt Span // of the value of "stream_options", empty if absent
+}
+
+// Span is a range of byte offsets in a body.
+type Span struct{ Start, End int }
+
+// Empty reports whether there is nothing.
+func (s Span) Empty() bool { return s.End <= s.Start }
+
+// Members walks the top-level members of a request body and calls visit for
+// each. It refuses what two JSON readers could understand differently: a
+// member given twice, or once more with other capitals. Otherwise the model
+// that was authorised and the model that is billed might differ.
+func Members(body []byte, visit func(name string, value []byte, at Span) error) error {
+	var seen [32]string
+	names := seen[:0]
+	it := jsonscan.Members(body)
+	for it.Next() {
+		name := intern(it.Key())
+		for _, other := range names {
+			if strings.EqualFold(other, name) {
+				return llm.InvalidField(name, "The member %q is given more than once.", name)
+			}
+		}
+		if len(names) == 512 {
+			return llm.Errorf(llm.Invalid, "The request has more than 512 top-level members.")
+		}
+		names = append(names, name)
+		start, end := it.Span()
+		if err := visit(name, it.Value(), Span{start, end}); err != nil {
+			return err
+		}
+	}
+	return BodyError(body, it.Err())
+}
+
+// intern returns the usual member names without allocating.
+func intern(key []byte) string {
+	switch string(key) {
+	case "model":
+		return "model"
+	case "messages":
+		return "messages"
+	case "input":
+		return "input"
+	case "instructions":
+		return "instructions"
+	case "system":
+		return "system"
+	case "stream":
+		return "stream"
+	case "stream_options":
+		return "stream_options"
+	case "max_tokens":
+		return "max_tokens"
+	case "max_completion_tokens":
+		return "max_completion_tokens"
+	case "max_output_tokens":
+		return "max_output_tokens"
+	case "tools":
+		return "tools"
+	case "tool_choice":
+		return "tool_choice"
+	case "temperature":
+		return "temperature"
+	case "metadata":
+		return "metadata"
+	}
+	return string(key)
+}
+
+// BodyError puts a scanning error into words for the client. A nil err is nil.
+func BodyError(body []byte, err error) error {
+	if err == nil {
+		return nil
+	}
+	if len(body) == 0 {
+		return &llm.Error{Kind: llm.Invalid, Message: "The request body is empty; a JSON object is expected.", Err: err}
+	}
+	var where *jsonscan.SyntaxError
+	if errors.As(err, &where) {
+		e := llm.Errorf(llm.Invalid, "The request body is not valid JSON: %s at byte %d.", where.Reason, where.Offset)
+		e.Err = err
+		return e
+	}
+	return err
+}
+
+// WrongType is the error for a member of the wrong JSON type.
+func WrongType(field, want string, got []byte) error {
+	return llm.InvalidField(field, "Invalid type for '%s': expected %s, but got %s instead.", field, want, jsonscan.KindOf(got))
+}
