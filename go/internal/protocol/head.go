@@ -18,7 +18,11 @@ type Head struct {
 	MaxTokens int    // 0 if not said
 	SessionID string // conversation, where the client names one
 	Base64    bool   // embeddings as base64
-	InputSize int    // bytes of the body; a rough measure of the prompt
+	RequestID string // ours; set after Peek, for error bodies that carry it
+
+	// EstimatedInput is a guess at the prompt's tokens, set after Peek, for
+	// answers that must name a number before the upstream does.
+	EstimatedInput int64
 
 	ModelAt   Span // of the value of "model", empty if absent
 	OptionsAt Span // of the value of "stream_options", empty if absent
