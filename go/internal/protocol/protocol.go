@@ -117,3 +117,9 @@ type EventWriter interface {
 	// carry. Ask after Finish.
 	Findings() []llm.Finding
 }
+
+// Mender is a codec that repairs whole answers of upstreams which ignore what
+// was asked, such as the encoding of embeddings.
+type Mender interface {
+	Mend(head Head, body []byte) []byte
+}
