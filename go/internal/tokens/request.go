@@ -1,0 +1,114 @@
+package tokens
+
+import "github.com/tokligence/tokligence-gateway/go/internal/llm"
+
+// EstimateRequest guesses the tokens of a request: instructions, turns, every
+// kind of block, tools and schemas.
+func EstimateRequest(req *llm.Request) int64 {
+	c := counter{extra: perRequest}
+	if len(req.System) > 0 {
+		c.extra += perTurn
+		c.blocks(req.System)
+	}
+	for i := range req.Turns {
+		c.extra += perTurn
+		c.piece(req.Turns[i].Name)
+		c.blocks(req.Turns[i].Blocks)
+	}
+	if len(req.Tools) > 0 {
+		c.extra += anyTool
+	}
+	for i := range req.Tools {
+		c.tool(&req.Tools[i])
+	}
+	if f := req.Format; f != nil {
+		c.extra += perTool
+		c.piece(f.Name)
+		c.piece(f.Description)
+		c.raw(f.Schema)
+	}
+	for _, extra := range req.Extra {
+		c.raw(extra.Raw)
+	}
+	return c.total()
+}
+
+// piece weighs a text of its own.
+func (c *counter) piece(s string) {
+	c.brk()
+	text(c, s)
+}
+
+// raw weighs JSON as the model would read it: names, marks and all.
+func (c *counter) raw(v []byte) {
+	c.brk()
+	text(c, v)
+}
+
+func (c *counter) tool(t *llm.Tool) {
+	c.extra += perTool
+	c.piece(t.Namespace)
+	c.piece(t.Name)
+	if t.Deferred {
+		return // the model sees a name until it loads the tool
+	}
+	c.piece(t.Description)
+	c.raw(t.Schema)
+	if g := t.Grammar; g != nil {
+		c.piece(g.Definition)
+	}
+	switch {
+	case t.Kind == llm.HostedTool:
+		c.extra += vendorTool
+	case len(t.Schema) == 0:
+		c.raw(t.Raw)
+	}
+}
+
+func (c *counter) blocks(blocks []llm.Block) {
+	for _, b := range blocks {
+		c.block(b)
+	}
+}
+
+func (c *counter) block(b llm.Block) {
+	switch b := b.(type) {
+	case llm.Text:
+		c.piece(b.Text)
+		for _, cite := range b.Citations {
+			c.raw(cite.Raw)
+		}
+	case llm.Media:
+		c.media(&b)
+	case llm.Thought:
+		c.thought(&b)
+	case llm.ToolCall:
+		c.extra += perCall
+		c.piece(b.Namespace)
+		c.piece(b.Name)
+		c.piece(b.Arguments)
+	case llm.ToolResult:
+		c.extra += perCall
+		c.piece(b.Name)
+		c.blocks(b.Blocks)
+	case llm.ToolReference:
+		c.extra += perTool
+		c.piece(b.Name)
+	case llm.Refusal:
+		c.piece(b.Text)
+	case llm.Opaque:
+		c.raw(b.Raw)
+	}
+}
+
+// thought weighs what the upstream will read: the text, or what is sealed if
+// that is more, since a summary may stand for long reasoning.
+func (c *counter) thought(b *llm.Thought) {
+	var text counter
+	text.piece(b.Text)
+	c.extra += max(text.total(), sealed(len(b.Seal)))
+}
+
+// sealed is the guess for encrypted reasoning of n characters of base64. The
+// envelope is some 650 bytes; a token of text is about four.
+func sealed(n int) int64 { return max(0, int64(n)*3/4-650) / 4 }
