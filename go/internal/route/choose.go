@@ -81,7 +81,8 @@ func (s *snapshot) chooseLoopback(q *Query, found choice, buf []target) (choice,
 		return found, s.forbidden(q)
 	}
 	if s.loopback == nil {
-		err := llm.Errorf(llm.ModelNotFound, "The model %q does not exist here: the loopback provider is switched off.", q.Model)
+		err := llm.Errorf(llm.ModelNotFound,
+			"The model %q does not exist here: the loopback provider is switched off.", q.Model)
 		err.Field, err.Code = "model", CodeModelNotFound
 		return found, err
 	}

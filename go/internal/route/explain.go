@@ -126,7 +126,8 @@ func (s *snapshot) whyNot(p *pool, found *choice) string {
 type Condition struct {
 	Provider   string        `json:"provider"`
 	Model      string        `json:"model,omitempty"`
-	State      string        `json:"state"` // well, probing, cooling, waiting
+	Operation  string        `json:"operation,omitempty"` // "" is generation
+	State      string        `json:"state"`               // well, probing, cooling, waiting
 	Reason     string        `json:"reason,omitempty"`
 	Failures   int           `json:"failures"` // in a row
 	Until      time.Time     `json:"until,omitzero"`
@@ -143,20 +144,22 @@ func (r *Router) Health() []Condition {
 	defer h.mu.Unlock()
 	all := make(map[place]Condition, len(h.bad)+len(h.speeds))
 	for p, v := range h.speeds {
-		all[p] = Condition{Provider: p.provider, Model: p.model, State: stateNames[well], FirstToken: v.first, Total: v.total}
+		all[p] = Condition{State: stateNames[well], FirstToken: v.first, Total: v.total}
 	}
 	for p, a := range h.bad {
 		c := all[p]
-		c.Provider, c.Model, c.State = p.provider, p.model, stateNames[a.state(now)]
+		c.State = stateNames[a.state(now)]
 		c.Reason, c.Failures, c.Until = a.reason, a.fails, later(a.until, a.limit)
 		all[p] = c
 	}
 	out := make([]Condition, 0, len(all))
-	for _, c := range all {
+	for p, c := range all {
+		c.Provider, c.Model, c.Operation = p.provider, p.model, string(p.op)
 		out = append(out, c)
 	}
 	slices.SortFunc(out, func(a, b Condition) int {
-		return cmp.Or(cmp.Compare(a.Provider, b.Provider), cmp.Compare(a.Model, b.Model))
+		return cmp.Or(cmp.Compare(a.Provider, b.Provider), cmp.Compare(a.Model, b.Model),
+			cmp.Compare(a.Operation, b.Operation))
 	})
 	return out
 }

@@ -4,6 +4,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/tokligence/tokligence-gateway/go/internal/llm"
 )
 
 // state is how a target may be used now.
@@ -16,8 +18,19 @@ const (
 	waiting       // it said when to come back; not used before
 )
 
-// place is a target, or a key as a whole where model is "".
-type place struct{ provider, model string }
+// place is a target, or a key as a whole where model is "". Vendors limit
+// counting and embedding apart from generation, so they are places apart.
+type place struct {
+	provider, model string
+	op              llm.Operation // "" is generation
+}
+
+func placeOf(provider, model string, op llm.Operation) place {
+	if op == llm.Generate {
+		op = ""
+	}
+	return place{provider, model, op}
+}
 
 // ailment is what went wrong at a place. There is none where all is well.
 type ailment struct {
@@ -53,7 +66,7 @@ func newHealth() *health {
 }
 
 // judge fills in the state of each slot.
-func (h *health) judge(slots []slot, found string, now time.Time) {
+func (h *health) judge(slots []slot, model string, op llm.Operation, now time.Time) {
 	if h.ill.Load() == 0 {
 		return
 	}
@@ -61,7 +74,7 @@ func (h *health) judge(slots []slot, found string, now time.Time) {
 	defer h.mu.Unlock()
 	for i := range slots {
 		sl := &slots[i]
-		if a := h.bad[place{sl.m.name, sl.t.ask(sl.m, found)}]; a != nil {
+		if a := h.bad[placeOf(sl.m.name, sl.t.ask(sl.m, model), op)]; a != nil {
 			sl.state, sl.until = a.state(now), a.until
 		}
 		key := h.bad[place{provider: sl.m.name}]
@@ -89,33 +102,34 @@ func (a *ailment) state(now time.Time) state {
 
 // probe keeps others away from a place whose cool-down is over while the call
 // that was planned tries it.
-func (h *health) probe(provider, model string, now time.Time, lease time.Duration) {
+func (h *health) probe(c *Candidate, now time.Time, lease time.Duration) {
 	if h.ill.Load() == 0 {
 		return
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, at := range [...]place{{provider, model}, {provider, ""}} {
+	for _, at := range [...]place{c.place(), {provider: c.Target.Provider}} {
 		if a := h.bad[at]; a != nil && a.state(now) == probing {
 			a.probe = now.Add(lease)
 		}
 	}
 }
 
+func (c *Candidate) place() place { return placeOf(c.Target.Provider, c.Target.Model, c.Operation) }
+
 // Report says how an attempt at a candidate went. Health is kept per target
 // and per key, whichever way the candidate was chosen.
 func (r *Router) Report(c Candidate, o Outcome) {
 	s := r.snap.Load()
 	h, now := r.health, s.now()
-	name, model := c.Target.Provider, c.Target.Model
-	if s.members[name] == nil {
+	if s.members[c.Target.Provider] == nil {
 		return // gone with a reload
 	}
 	blame := blameFor(o.Err)
 	if blame == blameNone && h.ill.Load() == 0 && o.Err != nil {
 		return
 	}
-	target, key := place{name, model}, place{provider: name}
+	target, key := c.place(), place{provider: c.Target.Provider}
 	began := now.Add(-o.Total)
 
 	h.mu.Lock()

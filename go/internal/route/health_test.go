@@ -193,6 +193,22 @@ func TestKeys(t *testing.T) {
 	}
 }
 
+func TestLimitsOfCountingAreApart(t *testing.T) {
+	s := newStage(t)
+	q := ask("alone-x")
+	q.Operation, q.Protocol = llm.CountTokens, llm.Messages
+	plan, err := s.r.Plan(t.Context(), q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.r.Report(plan[0], Outcome{Err: failure(llm.RateLimited, 429, time.Minute)})
+	var e *llm.Error
+	if _, err := s.r.Plan(t.Context(), q); !errors.As(err, &e) || e.Kind != llm.RateLimited {
+		t.Errorf("error %v", err)
+	}
+	s.want("alone-x", "anthropic/alone-x")
+}
+
 func TestManyFailuresAtOnceAreOne(t *testing.T) {
 	s := newStage(t)
 	for range 500 { // all begun a second ago, before the cool-down opened

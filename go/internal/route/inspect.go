@@ -51,14 +51,16 @@ func (s *snapshot) inspectRule(at int, from Rule, r *rule) {
 		return
 	}
 	if !slices.ContainsFunc(r.targets, func(t target) bool { return t.usable() }) {
-		s.problem(false, where, "The route leads nowhere: none of its targets can be asked.", "See the targets' own problems.")
+		s.problem(false, where, "The route leads nowhere: none of its targets can be asked.",
+			"See the targets' own problems.")
 	}
 	if isLoopback(r.match) {
 		s.problem(true, where, "Models of the name loopback always go to the built-in provider.", "Remove the route.")
 	}
 	for i := range s.rules {
 		if early := &s.rules[i]; early.at != at && covers(early.match, r.match) {
-			s.problem(true, where, fmt.Sprintf("The route is never reached: %s before it takes every model it matches.", early.match),
+			s.problem(true, where,
+				fmt.Sprintf("The route is never reached: %s before it takes every model it matches.", early.match),
 				"Put the narrower pattern first.")
 			break
 		}
@@ -73,7 +75,8 @@ func (s *snapshot) inspectTarget(where, text string) {
 	}
 	switch m := t.members()[0]; {
 	case !t.ready():
-		s.problem(true, where, fmt.Sprintf("The target %s cannot be asked: %s.", text, noKey(m)), "Until then it is passed over.")
+		s.problem(true, where, fmt.Sprintf("The target %s cannot be asked: %s.", text, noKey(m)),
+			"Until then it is passed over.")
 	case !t.usable():
 		s.problem(false, where, fmt.Sprintf("The target %s speaks no protocol that the gateway can translate to.", text),
 			"Use another provider for this route.")
@@ -141,8 +144,8 @@ func (s *snapshot) inspect() {
 		s.inspectAlias(s.exact[name])
 		for i := range s.rules {
 			if s.rules[i].match == name {
-				s.problem(true, rulePlace(s.rules[i].at, name), "The route is never reached: an alias of that name comes first.",
-					"Remove the alias or the route.")
+				s.problem(true, rulePlace(s.rules[i].at, name),
+					"The route is never reached: an alias of that name comes first.", "Remove the alias or the route.")
 			}
 		}
 	}
@@ -176,7 +179,8 @@ func (s *snapshot) inspectAlias(a alias) {
 		s.problem(true, where, fmt.Sprintf("%s is itself an alias, and an alias is followed once only.", a.to),
 			"Let it stand for "+next.to+".")
 	}
-	found, err := s.settle(&Query{Model: a.to, Operation: llm.Generate}, choice{model: a.to, alias: a.from}, a.targets, nil, nil)
+	q := Query{Model: a.to, Operation: llm.Generate}
+	found, err := s.settle(&q, choice{model: a.to, alias: a.from}, a.targets, nil, nil)
 	var nowhere *llm.Error
 	switch {
 	case errors.As(err, &nowhere):

@@ -35,7 +35,7 @@ func (r *Router) line(
 	}
 	now := s.now()
 	if !found.drill {
-		r.health.judge(slots, found.model, now)
+		r.health.judge(slots, found.model, q.Operation, now)
 	}
 	s.rotate(slots, q.SessionID, live)
 
@@ -71,7 +71,7 @@ func (r *Router) line(
 		return nil, tooSoon(q, soonest.Sub(now))
 	}
 	if live {
-		r.health.probe(plan[0].Target.Provider, plan[0].Target.Model, now, s.retry.ProbeTime)
+		r.health.probe(&plan[0], now, s.retry.ProbeTime)
 	}
 	return plan, nil
 }
@@ -149,7 +149,7 @@ func noKey(m *member) string {
 // describe fills in what all keys of a target share.
 func (s *snapshot) describe(q *Query, found *choice, sl *slot, c *Candidate) {
 	model := sl.t.ask(sl.m, found.model)
-	c.Target.Model, c.Prices = model, sl.m.pool.prices()
+	c.Operation, c.Target.Model, c.Prices = q.Operation, model, sl.m.pool.prices()
 	lead := found.via
 	if found.alias != "" && lead != q.Model {
 		lead = q.Model + "=>" + lead

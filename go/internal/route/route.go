@@ -46,8 +46,9 @@ const (
 // Candidate is one upstream that may answer.
 type Candidate struct {
 	Provider  provider.Provider
-	Protocol  llm.Protocol // to be spoken with it
-	Translate bool         // take the event path even where both sides speak one protocol
+	Protocol  llm.Protocol  // to be spoken with it
+	Operation llm.Operation // planned for; health is kept per operation, as vendors' limits are
+	Translate bool          // take the event path even where both sides speak one protocol
 	Target    protocol.Target
 	Route     string // for x-tokligence-route, such as claude*=>anthropic/claude-sonnet-4-5; printable ASCII
 	Why       string // why it stands at this place of the plan
