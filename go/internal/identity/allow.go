@@ -14,9 +14,27 @@ func Allowed(p Principal, model string) bool {
 	return false
 }
 
-// match compares the whole name with a pattern of letters, * (any run,
-// slashes included, since model names hold them) and ? (one byte). It takes
-// at most len(pattern) times len(name) steps, whatever the pattern.
+// within reports whether every model that inner allows is allowed by outer.
+func within(inner, outer []string) bool {
+	switch {
+	case outer == nil:
+		return true
+	case inner == nil:
+		return false
+	}
+	for _, pattern := range inner {
+		// A star of the inner pattern is a character that only a star of an
+		// outer pattern can take.
+		if !Allowed(Principal{Models: outer}, pattern) {
+			return false
+		}
+	}
+	return true
+}
+
+// match compares the whole name with a pattern in which * stands for any run
+// of characters, slashes included, since model names hold them. It takes at
+// most len(pattern) times len(name) steps, whatever the pattern.
 func match(pattern, name string) bool {
 	p, n := 0, 0
 	star, resume := -1, 0
@@ -25,7 +43,7 @@ func match(pattern, name string) bool {
 		case p < len(pattern) && pattern[p] == '*':
 			star, resume = p, n
 			p++
-		case p < len(pattern) && (pattern[p] == '?' || pattern[p] == name[n]):
+		case p < len(pattern) && pattern[p] == name[n]:
 			p++
 			n++
 		case star >= 0:
