@@ -1,0 +1,3 @@
+module github.com/tokligence/tokligence-gateway/bench
+
+go 1.26

@@ -1,0 +1,86 @@
+// Package api is the inference door: it knows the paths clients call, reads
+// what they send within bounds, learns who they are and hands the call to the
+// proxy. It decides nothing about upstreams and writes no SQL.
+package api
+
+import (
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+
+	"github.com/tokligence/tokligence-gateway/go/internal/identity"
+	"github.com/tokligence/tokligence-gateway/go/internal/llm"
+	"github.com/tokligence/tokligence-gateway/go/internal/protocol"
+	"github.com/tokligence/tokligence-gateway/go/internal/proxy"
+	"github.com/tokligence/tokligence-gateway/go/internal/route"
+)
+
+type (
+	// Authenticator turns a credential into who pays. It asks no database.
+	Authenticator interface {
+		Authenticate(credential string) (identity.Principal, error)
+	}
+
+	// Router answers questions about models.
+	Router interface {
+		proxy.Planner
+		Known() []route.ModelRef
+	}
+)
+
+// Limits bound what a client may send.
+type Limits struct {
+	BodyBytes   int64 // of one request, decoded; default 50 MiB
+	BodyMemory  int64 // of all requests being read or carried; default 1 GiB
+	BodyIdle    int   // seconds a client may pause while sending; default 15
+	ModelsCache int   // seconds a provider's model list is kept; default 300
+}
+
+// Door serves the inference paths.
+type Door struct {
+	codecs map[llm.Protocol]protocol.Codec
+	proxy  *proxy.Proxy
+	auth   Authenticator
+	router Router
+	models *modelList
+	log    *slog.Logger
+	limits atomic.Pointer[Limits]
+	inUse  atomic.Int64 // bytes of bodies in memory
+}
+
+// Options are what a Door is made of. All are required.
+type Options struct {
+	Codecs map[llm.Protocol]protocol.Codec
+	Proxy  *proxy.Proxy
+	Auth   Authenticator
+	Router Router
+	Lists  Lists
+	Log    *slog.Logger
+	Limits Limits
+}
+
+// New returns a door.
+func New(o Options) *Door {
+	d := &Door{codecs: o.Codecs, proxy: o.Proxy, auth: o.Auth, router: o.Router, log: o.Log}
+	d.models = newModelList(o.Router, o.Lists, o.Log)
+	d.SetLimits(o.Limits)
+	return d
+}
+
+// SetLimits replaces the limits for the requests that come.
+func (d *Door) SetLimits(l Limits) {
+	orDefault(&l.BodyBytes, 50<<20)
+	orDefault(&l.BodyMemory, 1<<30)
+	orDefault(&l.BodyIdle, 15)
+	orDefault(&l.ModelsCache, 300)
+	d.limits.Store(&l)
+}
+
+func orDefault[T int | int64](field *T, value T) {
+	if *field == 0 {
+		*field = value
+	}
+}
+
+// RequestID returns the id the server gave this request.
+func RequestID(w http.ResponseWriter) string { return w.Header().Get("X-Request-Id") }

@@ -1,0 +1,77 @@
+package api
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/tokligence/tokligence-gateway/go/internal/llm"
+)
+
+// Mount puts every inference path on r.
+func (d *Door) Mount(r gin.IRouter) {
+	d.mountOpenAI(r)
+	d.mountAnthropic(r)
+}
+
+func (d *Door) mountOpenAI(r gin.IRouter) {
+	r.POST("/v1/chat/completions", d.serve(llm.Chat, llm.Generate))
+	r.POST("/v1/responses", d.serve(llm.Responses, llm.Generate))
+	r.POST("/v1/embeddings", d.serve(llm.Chat, llm.Embed))
+	r.GET("/v1/models", d.listModels(llm.Chat))
+	r.GET("/v1/models/*id", d.getModel(llm.Chat))
+}
+
+// mountAnthropic serves both path families, and the doubled version that
+// clients make when their base URL already ends in /v1.
+func (d *Door) mountAnthropic(r gin.IRouter) {
+	for _, base := range []string{"/v1", "/anthropic/v1", "/anthropic/v1/v1"} {
+		r.POST(base+"/messages", d.serve(llm.Messages, llm.Generate))
+		r.POST(base+"/messages/count_tokens", d.countTokens)
+	}
+	for _, base := range []string{"/anthropic/v1", "/anthropic/v1/v1"} {
+		r.GET(base+"/models", d.listModels(llm.Messages))
+		r.GET(base+"/models/*id", d.getModel(llm.Messages))
+	}
+	for _, path := range []string{"/anthropic", "/anthropic/"} {
+		r.GET(path, greet)
+		r.HEAD(path, greet)
+	}
+}
+
+// greet answers the probe that clients make before their first call.
+func greet(c *gin.Context) {
+	c.JSON(http.StatusOK, gin.H{"name": "Tokligence Gateway", "protocol": string(llm.Messages)})
+}
+
+// NotFound answers a path that nothing serves, in the protocol of its family.
+func (d *Door) NotFound(c *gin.Context) {
+	err := llm.Errorf(llm.NotFound, "Unknown path: %s %s. See GET /v1/models for what can be called.",
+		c.Request.Method, c.Request.URL.Path)
+	d.Refuse(c.Writer, c.Request, err)
+}
+
+// WrongMethod answers a known path asked in the wrong way.
+func (d *Door) WrongMethod(c *gin.Context) {
+	err := &llm.Error{
+		Kind: llm.NotFound, Code: codeMethod,
+		Message: "Method " + c.Request.Method + " is not allowed for " + c.Request.URL.Path + ".",
+	}
+	d.Refuse(c.Writer, c.Request, err)
+}
+
+// family tells which protocol a path belongs to.
+func family(r *http.Request) llm.Protocol {
+	path := r.URL.Path
+	if strings.HasPrefix(path, "/anthropic") || strings.HasPrefix(path, "/v1/messages") {
+		return llm.Messages
+	}
+	if strings.HasPrefix(path, "/v1/responses") {
+		return llm.Responses
+	}
+	if r.Header.Get("Anthropic-Version") != "" {
+		return llm.Messages
+	}
+	return llm.Chat
+}

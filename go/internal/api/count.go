@@ -1,0 +1,58 @@
+package api
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/tokligence/tokligence-gateway/go/internal/llm"
+	"github.com/tokligence/tokligence-gateway/go/internal/proxy"
+	"github.com/tokligence/tokligence-gateway/go/internal/route"
+	"github.com/tokligence/tokligence-gateway/go/internal/tokens"
+)
+
+// counted is a codec that can answer a count by itself.
+type counted interface{ EncodeCount(n int64) []byte }
+
+// countTokens forwards to an upstream that counts, and estimates otherwise.
+func (d *Door) countTokens(c *gin.Context) {
+	codec := d.codecs[llm.Messages]
+	call, release, err := d.admit(c, codec, llm.CountTokens)
+	defer release()
+	if err == nil {
+		err = d.count(c, call)
+	}
+	if err != nil {
+		d.refuse(c.Writer, codec, call.Head, err)
+	}
+}
+
+func (d *Door) count(c *gin.Context, call *proxy.Call) error {
+	ctx := c.Request.Context()
+	query := route.Query{
+		Principal: call.Principal, Protocol: llm.Messages, Operation: llm.CountTokens,
+		Model: call.Head.Model, SessionID: call.Head.SessionID,
+	}
+	plan, err := d.router.Plan(ctx, query)
+	if err == nil && len(plan) > 0 && plan[0].Protocol == llm.Messages {
+		return d.proxy.Serve(ctx, c.Writer, call)
+	}
+	// No upstream counts for this model. It must still be one that answers.
+	query.Operation = llm.Generate
+	if _, err := d.router.Plan(ctx, query); err != nil {
+		return err
+	}
+	req, err := call.Request()
+	if err != nil {
+		return err
+	}
+	body := call.Codec.(counted).EncodeCount(tokens.EstimateRequest(req))
+	h := c.Writer.Header()
+	h.Set("X-Tokligence-Loss", llm.Finding{Class: llm.Approximated, Field: "input_tokens", Reason: "estimated"}.String())
+	h.Set("Content-Type", "application/json")
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	c.Writer.WriteHeader(http.StatusOK)
+	_, _ = c.Writer.Write(body) // the client may have gone
+	return nil
+}

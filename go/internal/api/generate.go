@@ -1,0 +1,127 @@
+package api
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/tokligence/tokligence-gateway/go/internal/llm"
+	"github.com/tokligence/tokligence-gateway/go/internal/protocol"
+	"github.com/tokligence/tokligence-gateway/go/internal/proxy"
+	"github.com/tokligence/tokligence-gateway/go/internal/tokens"
+)
+
+// serve handles every call that goes to an upstream, whatever the protocol.
+func (d *Door) serve(name llm.Protocol, op llm.Operation) gin.HandlerFunc {
+	codec := d.codecs[name]
+	return func(c *gin.Context) {
+		call, release, err := d.admit(c, codec, op)
+		defer release()
+		if err == nil {
+			err = d.proxy.Serve(c.Request.Context(), c.Writer, call)
+		}
+		if err != nil {
+			d.refuse(c.Writer, codec, call.Head, err)
+		}
+	}
+}
+
+// admit reads, authenticates and looks at a request. The call it returns is
+// good for an error answer even when err is not nil.
+func (d *Door) admit(c *gin.Context, codec protocol.Codec, op llm.Operation) (*proxy.Call, func(), error) {
+	call := &proxy.Call{
+		ID: RequestID(c.Writer), Codec: codec, Started: time.Now(),
+		Head: protocol.Head{Operation: op, RequestID: RequestID(c.Writer)},
+	}
+	who, err := d.auth.Authenticate(credential(c.Request))
+	if err != nil {
+		return call, func() {}, err
+	}
+	call.Principal = who
+	body, release, err := d.readBody(c.Writer, c.Request)
+	if err != nil {
+		return call, release, err
+	}
+	head, err := codec.Peek(op, body)
+	head.Operation, head.RequestID = op, call.ID
+	call.Head = head
+	if err != nil {
+		return call, release, err
+	}
+	if head.Model == "" {
+		err := llm.InvalidField("model", "You must provide a model parameter.")
+		err.Code = "missing_required_parameter"
+		return call, release, err
+	}
+	if call.Head.SessionID == "" {
+		call.Head.SessionID = session(c.Request.Header)
+	}
+	call.Head.EstimatedInput = int64(len(body)+3) / 4
+	call.Estimate = tokens.EstimateRequest
+	call.Body, call.Header, call.Query = body, travelling(c.Request.Header), travellingQuery(c.Request)
+	return call.Prepare(), release, nil
+}
+
+// credential returns the client's key. The ways to send one are one
+// credential; where several are sent, a key of ours wins.
+func credential(r *http.Request) string {
+	bearer := r.Header.Get("Authorization")
+	if scheme, rest, ok := strings.Cut(bearer, " "); ok && strings.EqualFold(scheme, "bearer") {
+		bearer = strings.TrimSpace(rest)
+	}
+	sent := [...]string{
+		bearer, r.Header.Get("X-Api-Key"), r.Header.Get("X-Goog-Api-Key"), r.Header.Get("Api-Key"),
+	}
+	first := ""
+	for _, key := range sent {
+		if strings.HasPrefix(key, "tok_") {
+			return key
+		}
+		if first == "" {
+			first = key
+		}
+	}
+	return first
+}
+
+// session returns the conversation a client names in its headers.
+func session(h http.Header) string {
+	for _, name := range [...]string{"X-Claude-Code-Session-Id", "Session_id", "Session-Id", "Conversation_id"} {
+		if v := h[name]; len(v) > 0 {
+			return v[0]
+		}
+	}
+	return ""
+}
+
+// mayTravel are the request headers that mean something to an upstream. None
+// of them is a credential.
+var mayTravel = []string{
+	"Anthropic-Version", "Anthropic-Beta", "Openai-Beta", "Idempotency-Key", "X-Client-Request-Id",
+	"Originator", "Session_id", "Session-Id", "Conversation_id", "Thread-Id",
+	"X-Codex-Turn-Metadata", "X-Codex-Window-Id", "X-Codex-Beta-Features", "X-Tokligence-Loopback",
+}
+
+func travelling(h http.Header) http.Header {
+	out := make(http.Header, 4)
+	for _, name := range mayTravel {
+		if v := h[name]; len(v) > 0 {
+			out[name] = v
+		}
+	}
+	return out
+}
+
+// travellingQuery returns the one query parameter that vendors know.
+func travellingQuery(r *http.Request) string {
+	if r.URL.RawQuery == "" {
+		return ""
+	}
+	if slices.Contains(strings.Split(r.URL.RawQuery, "&"), "beta=true") {
+		return "beta=true"
+	}
+	return ""
+}

@@ -1,0 +1,240 @@
+package h1
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"strings"
+)
+
+// answer is a response and its body in one piece of memory.
+type answer struct {
+	resp http.Response
+	body body
+}
+
+// parseHead reads status line and headers of one answer and sets how long its
+// body is. It is strict: what two readers could understand differently is
+// refused (RFC 9112, sections 2.2, 5 and 6.3).
+func (cn *conn) parseHead(resp *http.Response, b *body, method string) error {
+	raw, err := cn.rawHead()
+	if err != nil {
+		return err
+	}
+	text := string(canonical(raw)) // the one copy: all names and values are parts of it
+	line, rest, _ := strings.Cut(text, "\r\n")
+	if err := statusLine(resp, line); err != nil {
+		return err
+	}
+	lines := strings.Count(rest, "\r\n")
+	resp.Header = make(http.Header, lines)
+	values := make([]string, 0, lines)
+	for rest != "" {
+		line, rest, _ = strings.Cut(rest, "\r\n")
+		name, value, ok := strings.Cut(line, ":")
+		value = strings.Trim(value, " \t")
+		if !ok || !isToken(name) || !isValue(value) {
+			return malformed("a bad header line")
+		}
+		if old := resp.Header[name]; old != nil {
+			resp.Header[name] = append(old, value)
+			continue
+		}
+		values = append(values, value)
+		n := len(values)
+		resp.Header[name] = values[n-1 : n : n]
+	}
+	return frame(resp, b, method)
+}
+
+// rawHead returns the bytes of a head up to its empty line, which is left
+// out, and moves on behind it. It is valid until the next read.
+func (cn *conn) rawHead() ([]byte, error) {
+	scanned := 0
+	for {
+		unread := cn.buf[cn.pos:cn.end]
+		if i := bytes.Index(unread[scanned:], []byte("\r\n\r\n")); i >= 0 {
+			head := unread[:scanned+i+2]
+			cn.pos += scanned + i + 4
+			return head, nil
+		}
+		if len(unread) > 0 && !couldBeHTTP(unread) {
+			return nil, malformed("it does not start with HTTP/1.")
+		}
+		if len(unread) >= cn.client.o.MaxHeaderBytes {
+			return nil, malformed("the head exceeds the size limit")
+		}
+		scanned = max(0, len(unread)-3)
+		if cn.end == len(cn.buf) && cn.pos == 0 && cn.end > 0 {
+			larger := make([]byte, min(2*len(cn.buf), cn.client.o.MaxHeaderBytes+readBuffer))
+			copy(larger, cn.buf[:cn.end])
+			cn.buf = larger
+		}
+		if err := cn.fill(); err != nil {
+			if len(unread) > 0 && err == io.EOF { //nolint:errorlint // the contract of io.Reader
+				return nil, io.ErrUnexpectedEOF
+			}
+			return nil, err
+		}
+	}
+}
+
+// couldBeHTTP lets garbage fail at once instead of at the size limit.
+func couldBeHTTP(b []byte) bool {
+	const start = "HTTP/1."
+	n := min(len(b), len(start))
+	return string(b[:n]) == start[:n]
+}
+
+// canonical writes header names the way http.Header spells them, in place.
+func canonical(head []byte) []byte {
+	at := bytes.Index(head, []byte("\r\n")) + 2
+	for at > 1 && at < len(head) {
+		upper := true
+		for i := at; i < len(head); i++ {
+			c := head[i]
+			if c == ':' || c == '\r' {
+				break
+			}
+			if upper && 'a' <= c && c <= 'z' {
+				head[i] = c - ('a' - 'A')
+			} else if !upper && 'A' <= c && c <= 'Z' {
+				head[i] = c + ('a' - 'A')
+			}
+			upper = c == '-'
+		}
+		next := bytes.Index(head[at:], []byte("\r\n"))
+		if next < 0 {
+			break
+		}
+		at += next + 2
+	}
+	return head
+}
+
+func statusLine(resp *http.Response, line string) error {
+	version, status, ok := strings.Cut(line, " ")
+	if !ok || len(version) != 8 || version[:7] != "HTTP/1." || version[7] != '0' && version[7] != '1' {
+		return malformed("a bad status line")
+	}
+	if len(status) < 3 || len(status) > 3 && status[3] != ' ' || !isValue(status) {
+		return malformed("a bad status line")
+	}
+	code := 0
+	for _, c := range []byte(status[:3]) {
+		if c < '0' || c > '9' {
+			return malformed("a bad status code")
+		}
+		code = 10*code + int(c-'0')
+	}
+	if code < 100 {
+		return malformed("a bad status code")
+	}
+	resp.Status, resp.StatusCode = status, code
+	resp.Proto, resp.ProtoMajor, resp.ProtoMinor = version, 1, int(version[7]-'0')
+	return nil
+}
+
+// frame finds out where the body ends.
+func frame(resp *http.Response, b *body, method string) error {
+	h := resp.Header
+	length, err := contentLength(h["Content-Length"])
+	if err != nil {
+		return err
+	}
+	b.reuse = persistent(resp)
+	coding := h["Transfer-Encoding"]
+	if len(coding) > 0 {
+		if len(coding) > 1 || !strings.EqualFold(coding[0], "chunked") || resp.ProtoMinor == 0 {
+			return malformed("an unknown transfer encoding")
+		}
+		// The chunks count, and the connection is not trusted further.
+		b.reuse = b.reuse && length < 0
+		length = -1
+		delete(h, "Content-Length")
+	}
+	resp.ContentLength = length
+	switch {
+	case method == http.MethodHead, resp.StatusCode < 200, resp.StatusCode == 204, resp.StatusCode == 304:
+		b.left = 0
+		if method != http.MethodHead {
+			resp.ContentLength = 0
+		}
+	case len(coding) > 0:
+		resp.TransferEncoding = coding
+		b.chunked = true
+	case length >= 0:
+		b.left = length
+	default:
+		b.left, b.reuse = untilClose, false
+		resp.Close = true
+	}
+	return nil
+}
+
+// contentLength returns -1 for none. The same length said twice is one.
+func contentLength(values []string) (int64, error) {
+	length := int64(-1)
+	for _, v := range values {
+		for part := range strings.SplitSeq(v, ",") {
+			n, ok := digits(strings.Trim(part, " \t"))
+			if !ok || length >= 0 && n != length {
+				return 0, malformed("a bad content length")
+			}
+			length = n
+		}
+	}
+	return length, nil
+}
+
+func digits(s string) (int64, bool) {
+	if s == "" || len(s) > 18 {
+		return 0, false
+	}
+	var n int64
+	for _, c := range []byte(s) {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		n = 10*n + int64(c-'0')
+	}
+	return n, true
+}
+
+// persistent reports whether the server keeps the connection.
+func persistent(resp *http.Response) bool {
+	keep := resp.ProtoMinor == 1
+	for _, v := range resp.Header["Connection"] {
+		for option := range strings.SplitSeq(v, ",") {
+			switch option = strings.Trim(option, " \t"); {
+			case strings.EqualFold(option, "close"):
+				resp.Close = true
+				return false
+			case strings.EqualFold(option, "keep-alive"):
+				keep = true
+			}
+		}
+	}
+	resp.Close = !keep
+	return keep
+}
+
+func isToken(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if c <= ' ' || c >= 0x7f || strings.IndexByte(`"(),/:;<=>?@[\]{}`, c) >= 0 {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// isValue reports whether s holds no control character but tabs.
+func isValue(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' && c != '\t' || c == 0x7f {
+			return false
+		}
+	}
+	return true
+}

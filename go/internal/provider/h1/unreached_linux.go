@@ -1,0 +1,22 @@
+package h1
+
+import "golang.org/x/sys/unix"
+
+// unreached reports whether the peer's system has acknowledged nothing of the
+// request under way. Together with the end of the peer's stream that proves
+// that no server has read it: the end acknowledges all that came before.
+func (cn *conn) unreached() bool {
+	if cn.raw == nil {
+		return false
+	}
+	var acked uint64
+	known := false
+	err := cn.raw.Control(func(fd uintptr) {
+		info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
+		if err == nil {
+			acked, known = info.Bytes_acked, true
+		}
+	})
+	const handshake = 1 // Linux counts the SYN as a byte
+	return err == nil && known && acked <= cn.before+handshake
+}

@@ -1,0 +1,133 @@
+package proxy
+
+import (
+	"errors"
+	"io"
+	"net/http"
+
+	"github.com/tokligence/tokligence-gateway/go/internal/llm"
+	"github.com/tokligence/tokligence-gateway/go/internal/protocol"
+	"github.com/tokligence/tokligence-gateway/go/internal/sse"
+)
+
+// passStream relays the upstream's frames as they are.
+func (t *try) passStream(body io.Reader, header http.Header) *llm.Error {
+	t.ans.prepare(http.StatusOK, t.reply(header, "text/event-stream"))
+	meter := t.call.Codec.NewMeter(t.call.Head)
+	frames := sse.NewScanner(body, t.ans.policy.MaxFrame)
+	for {
+		frame, err := frames.Next()
+		if err != nil {
+			return t.passEnd(meter, err)
+		}
+		switch meter.Observe(frame) {
+		case protocol.Preamble:
+			t.ans.hold(frame)
+		case protocol.Hidden:
+		case protocol.Content:
+			t.first()
+			t.content += int64(len(frame)) / 8 // most of a frame is wrapping
+			_, _ = t.ans.Write(frame)
+		case protocol.Last:
+			return t.passLast(meter, frame)
+		case protocol.Failure:
+			return t.passFailure(meter, frame)
+		}
+	}
+}
+
+// passLast lets the last frame go when the record is written.
+func (t *try) passLast(meter protocol.Meter, frame []byte) *llm.Error {
+	t.measure(meter)
+	t.first()
+	if err := t.settle(); err != nil {
+		return t.fail(meter, err)
+	}
+	_, _ = t.ans.Write(frame)
+	return nil
+}
+
+// passFailure handles an error that came inside a successful answer.
+func (t *try) passFailure(meter protocol.Meter, frame []byte) *llm.Error {
+	t.measure(meter)
+	failure := meter.Err()
+	if t.ans.committed() {
+		t.settleAs(outcomeOf(t, failure), failure)
+		_, _ = t.ans.Write(frame)
+		t.ans.flush()
+	}
+	return failure
+}
+
+// passEnd handles the end of the connection. Some servers say why they
+// stopped and then just close; anything less is a cut answer.
+func (t *try) passEnd(meter protocol.Meter, err error) *llm.Error {
+	t.measure(meter)
+	if errors.Is(err, io.EOF) && meter.Stop().Reason != "" && !t.ans.left() {
+		if failure := t.settle(); failure != nil {
+			return t.fail(meter, failure)
+		}
+		_, _ = t.ans.Write(nil)
+		return nil
+	}
+	return t.fail(meter, t.broken(err))
+}
+
+// fail tells a client in mid-stream, in its own protocol.
+func (t *try) fail(meter protocol.Meter, failure *llm.Error) *llm.Error {
+	if t.ans.committed() {
+		t.settleAs(outcomeOf(t, failure), failure)
+		_, _ = t.ans.Write(meter.AppendFailure(nil, failure))
+		t.ans.flush()
+	}
+	return failure
+}
+
+// passBody relays a whole answer. It is read to its end first: the record
+// needs the usage, which comes last.
+func (t *try) passBody(body io.Reader, header http.Header) *llm.Error {
+	whole, failure := t.readWhole(body)
+	if failure != nil {
+		return failure
+	}
+	t.first()
+	meter := t.call.Codec.NewMeter(t.call.Head)
+	verdict := meter.Observe(whole)
+	t.measure(meter)
+	if verdict == protocol.Failure {
+		return meter.Err()
+	}
+	if mender, ok := t.call.Codec.(protocol.Mender); ok {
+		whole = mender.Mend(t.call.Head, whole)
+	}
+	t.content = int64(len(whole))
+	if failure := t.settle(); failure != nil {
+		return failure
+	}
+	h := t.reply(header, "application/json")
+	contentLength(h, len(whole))
+	t.ans.prepare(http.StatusOK, h)
+	_, _ = t.ans.Write(whole)
+	return nil
+}
+
+func (t *try) readWhole(body io.Reader) ([]byte, *llm.Error) {
+	limit := t.ans.policy.MaxAnswer
+	whole, err := io.ReadAll(io.LimitReader(body, limit+1))
+	if err != nil {
+		return nil, t.broken(err)
+	}
+	if int64(len(whole)) > limit {
+		return nil, llm.Errorf(llm.BadUpstream, "The answer of %s exceeds %d bytes (limits.answer_bytes).", t.row.Provider, limit)
+	}
+	return whole, nil
+}
+
+// measure takes over what the meter has seen.
+func (t *try) measure(meter protocol.Meter) {
+	meta := meter.Meta()
+	t.row.Usage, t.row.Stop = meter.Usage(), meter.Stop()
+	if meta.Model != "" {
+		t.row.Served = meta.Model
+	}
+}

@@ -1,0 +1,158 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+
+	"github.com/tokligence/tokligence-gateway/go/internal/llm"
+	"github.com/tokligence/tokligence-gateway/go/internal/protocol"
+)
+
+// relayEvents reads the upstream's answer in its protocol and writes it in the
+// client's. Stream or body, on either side, is the same path.
+func (t *try) relayEvents(body io.Reader, header http.Header, streamed bool, names *protocol.NameMap) *llm.Error {
+	contentType := "application/json"
+	if t.call.Head.Stream {
+		contentType = "text/event-stream"
+		t.ans.prepare(http.StatusOK, t.reply(header, contentType))
+	}
+	reader := t.proxy.codecs[t.cand.Protocol].NewReader(body, streamed, t.cand.Target)
+	r := &eventRelay{try: t, names: names, writer: t.call.Codec.NewWriter(t.call.Head)}
+	for {
+		ev, err := reader.Next()
+		switch {
+		case errors.Is(err, io.EOF):
+			return r.fail(t.broken(io.ErrUnexpectedEOF))
+		case err != nil:
+			return r.fail(t.broken(err))
+		case ev.Type == llm.Failed:
+			return r.fail(t.blame(ev.Err))
+		}
+		if err := r.write(ev); err != nil {
+			return r.fail(llm.AsError(err))
+		}
+		if ev.Type == llm.Finish {
+			return r.finish(header, contentType)
+		}
+	}
+}
+
+// blame names the provider in an error that came inside an answer.
+func (t *try) blame(err *llm.Error) *llm.Error {
+	if err.Upstream == nil {
+		err.Upstream = &llm.Upstream{Status: t.row.Status}
+	}
+	err.Upstream.Provider = t.row.Provider
+	err.Upstream.Body = nil
+	if t.ans.left() {
+		return llm.AsError(context.Canceled)
+	}
+	return err
+}
+
+// eventRelay is the writing half of a translated answer.
+type eventRelay struct {
+	try    *try
+	names  *protocol.NameMap
+	writer protocol.EventWriter
+	out    []byte // made by the latest events, not yet handed on
+	live   bool   // content has gone out
+}
+
+// write hands one event to the client's writer and its bytes to the client,
+// apart from those of the end.
+func (r *eventRelay) write(ev llm.Event) error {
+	t := r.try
+	content := false
+	switch ev.Type {
+	case llm.Start:
+		meta := *ev.Meta
+		meta.Origin = t.cand.Target.Origin
+		ev.Meta = &meta
+		t.row.Served = meta.Model
+	case llm.BlockStart:
+		ev.Block = r.restore(ev.Block)
+		_, content = ev.Block.(llm.ToolCall)
+	case llm.BlockDelta:
+		content = len(ev.Delta) > 0
+		t.content += int64(len(ev.Delta))
+	case llm.BlockEnd:
+		content = ev.Block != nil
+	case llm.Metered:
+		t.row.Usage.Merge(ev.Usage)
+	case llm.Finish:
+		t.row.Stop = ev.Stop
+	case llm.Failed:
+	}
+	var err error
+	r.out, err = r.writer.Append(r.out, ev)
+	if err != nil || !t.call.Head.Stream || ev.Type == llm.Finish {
+		return err
+	}
+	if content {
+		t.first()
+		r.live = true
+	}
+	if r.live {
+		_, _ = t.ans.Write(r.out)
+	} else {
+		t.ans.hold(r.out)
+	}
+	r.out = r.out[:0]
+	return nil
+}
+
+// restore gives a tool call the name its client knows.
+func (r *eventRelay) restore(b llm.Block) llm.Block {
+	call, ok := b.(llm.ToolCall)
+	if !ok || r.names == nil {
+		return b
+	}
+	id := r.names.Back(call.Name)
+	call.Namespace, call.Name = id.Namespace, id.Name
+	if id.Kind != "" {
+		call.Kind = id.Kind
+	}
+	return call
+}
+
+// finish settles and lets the end go.
+func (r *eventRelay) finish(header http.Header, contentType string) *llm.Error {
+	t := r.try
+	t.first()
+	late := r.writer.Findings()
+	t.row.Findings += len(late)
+	if failure := t.settle(); failure != nil {
+		return r.fail(failure)
+	}
+	if !t.call.Head.Stream {
+		t.findings = append(t.findings, late...)
+		h := t.reply(header, contentType)
+		contentLength(h, len(r.out))
+		t.ans.prepare(http.StatusOK, h)
+	} else if len(late) > 0 {
+		t.proxy.observer.Found(late)
+		t.proxy.log.Info("translation findings in the answer", "request_id", t.call.ID, "findings", late)
+	}
+	_, _ = t.ans.Write(r.out)
+	return nil
+}
+
+// fail tells a client in mid-stream; before that the caller does.
+func (r *eventRelay) fail(failure *llm.Error) *llm.Error {
+	t := r.try
+	if !t.ans.committed() || !t.call.Head.Stream {
+		return failure
+	}
+	t.settleAs(outcomeOf(t, failure), failure)
+	out, err := r.writer.Append(nil, llm.Event{Type: llm.Failed, Err: failure})
+	if err != nil {
+		t.proxy.log.Error("writing a failure", "request_id", t.call.ID, "error", err)
+		return failure
+	}
+	_, _ = t.ans.Write(out)
+	t.ans.flush()
+	return failure
+}

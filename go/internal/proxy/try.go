@@ -1,0 +1,318 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"mime"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/tokligence/tokligence-gateway/go/internal/ledger"
+	"github.com/tokligence/tokligence-gateway/go/internal/llm"
+	"github.com/tokligence/tokligence-gateway/go/internal/protocol"
+	"github.com/tokligence/tokligence-gateway/go/internal/provider"
+	"github.com/tokligence/tokligence-gateway/go/internal/route"
+)
+
+// maxErrorBody bounds what is read of an upstream's refusal.
+const maxErrorBody = 1 << 20
+
+// try is one attempt at one upstream.
+type try struct {
+	proxy  *Proxy
+	call   *Call
+	cand   route.Candidate
+	ans    *answer
+	record *ledger.Record
+
+	started  time.Time
+	row      ledger.Attempt
+	findings []llm.Finding
+	settled  bool
+	content  int64 // bytes of content seen, for an estimate
+	drained  bool
+}
+
+// run makes the attempt and writes its row, whatever happens.
+func (t *try) run(ctx context.Context) *llm.Error {
+	up, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	watch := t.watchClient(ctx, cancel)
+	err := t.exchange(up, watch)
+	watch.stop()
+	if err == nil && !t.settled {
+		err = llm.Errorf(llm.Internal, "the answer ended without a record")
+	}
+	t.settleAs(outcomeOf(t, err), err)
+	t.report(err)
+	return err
+}
+
+func outcomeOf(t *try, err *llm.Error) ledger.Outcome {
+	switch {
+	case err == nil:
+		return ledger.Complete
+	case err.Kind == llm.Canceled || t.ans.left():
+		return ledger.CutByClient
+	case t.ans.committed():
+		return ledger.CutByUpstream
+	}
+	return ledger.Failed
+}
+
+// exchange sends the request and carries the answer back.
+func (t *try) exchange(ctx context.Context, watch *clientWatch) *llm.Error {
+	translate := t.cand.Translate || t.cand.Protocol != t.call.Codec.Name()
+	var (
+		req   *provider.Request
+		names *protocol.NameMap
+		err   error
+	)
+	if translate {
+		req, names, err = t.encode()
+	} else {
+		req, err = t.patch()
+	}
+	if err != nil {
+		return llm.AsError(err)
+	}
+	resp, err := t.cand.Provider.Do(ctx, req)
+	if err != nil {
+		return llm.AsError(err)
+	}
+	defer resp.Body.Close() //nolint:errcheck // nothing can be done about it
+	watch.answering()
+	t.row.Status = resp.StatusCode
+	t.row.UpstreamID = upstreamID(resp.Header)
+	if resp.StatusCode/100 != 2 {
+		return t.refused(resp, !translate)
+	}
+	body := &flushBefore{src: resp.Body, ans: t.ans, try: t, watch: watch}
+	streamed := isStream(resp.Header)
+	if !translate && streamed == t.call.Head.Stream {
+		if streamed {
+			return t.passStream(body, resp.Header)
+		}
+		return t.passBody(body, resp.Header)
+	}
+	return t.relayEvents(body, resp.Header, streamed, names)
+}
+
+// patch prepares the client's own bytes.
+func (t *try) patch() (*provider.Request, error) {
+	body, err := t.call.Codec.Patch(t.call.Body, t.call.Head, t.cand.Target)
+	return t.request(body), err
+}
+
+// encode prepares the translated request.
+func (t *try) encode() (*provider.Request, *protocol.NameMap, error) {
+	req, err := t.call.Request()
+	if err != nil {
+		return nil, nil, err
+	}
+	names, err := t.call.names()
+	if err != nil {
+		return nil, nil, err
+	}
+	body, findings, err := t.proxy.codecs[t.cand.Protocol].EncodeRequest(req, t.cand.Target)
+	if err != nil {
+		return nil, nil, err
+	}
+	t.findings = findings
+	t.row.Findings = len(findings)
+	if t.ans.policy.Strict {
+		for _, f := range findings {
+			if f.Class == llm.Lost {
+				return nil, nil, llm.InvalidField(f.Field,
+					"%s cannot be carried to %s (%s), and translation.strict is on.", f.Field, t.cand.Protocol, f.Reason)
+			}
+		}
+	}
+	return t.request(net.Buffers{body}), names, nil
+}
+
+func (t *try) request(body net.Buffers) *provider.Request {
+	return &provider.Request{
+		Operation: t.call.Head.Operation, Protocol: t.cand.Protocol, Model: t.cand.Target.Model,
+		Stream: t.call.Head.Stream, Header: t.call.Header, Query: t.call.Query, Body: body,
+	}
+}
+
+// refused turns a status that is no success into an error. On the way back to
+// a client of the same protocol the upstream's own words are kept.
+func (t *try) refused(resp *http.Response, same bool) *llm.Error {
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
+	if err != nil {
+		t.proxy.log.Debug("reading an upstream's refusal", "provider", t.row.Provider, "error", err)
+	}
+	failure := t.proxy.codecs[t.cand.Protocol].DecodeError(resp.StatusCode, resp.Header, body)
+	if failure.Upstream == nil {
+		failure.Upstream = &llm.Upstream{Status: resp.StatusCode, Body: body}
+	}
+	failure.Upstream.Provider = t.row.Provider
+	failure.Upstream.RequestID = t.row.UpstreamID
+	if !same {
+		failure.Upstream.Body = nil
+	}
+	return failure
+}
+
+// settle writes the row of a complete answer. It must come before the last
+// frame: who has seen the end must find the record.
+func (t *try) settle() *llm.Error {
+	outcome := ledger.Complete
+	if t.ans.left() {
+		outcome = ledger.CutByClient
+		if t.row.Usage.Source == llm.Reported {
+			t.row.Usage.Source = llm.Drained
+		}
+	}
+	return t.settleAs(outcome, nil)
+}
+
+func (t *try) settleAs(outcome ledger.Outcome, failure *llm.Error) *llm.Error {
+	if t.settled {
+		return nil
+	}
+	t.settled = true
+	t.row.Outcome, t.row.Err = outcome, failure
+	t.row.Started, t.row.Total = t.started, time.Since(t.started)
+	t.row.BytesOut = t.ans.sent()
+	t.estimate(outcome)
+	if err := t.record.Settle(context.Background(), t.row); err != nil {
+		t.proxy.log.Error("the record of a call could not be written",
+			"request_id", t.call.ID, "attempt", t.row.N, "error", err)
+		return llm.AsError(err)
+	}
+	return nil
+}
+
+// estimate fills in usage that the upstream did not report. An upstream that
+// refused has used nothing.
+func (t *try) estimate(outcome ledger.Outcome) {
+	u := &t.row.Usage
+	if outcome == ledger.Failed || t.row.Status/100 != 2 {
+		return
+	}
+	if outcome != ledger.Complete && u.Source == llm.Reported {
+		u.Source = llm.Partial
+		if t.drained {
+			u.Source = llm.Drained
+		}
+	}
+	if !u.Input.Known && !u.CacheRead.Known {
+		u.Input = llm.Known(t.call.Head.EstimatedInput)
+		u.Source = llm.Estimated
+	}
+	if !u.Output.Known && !u.Reasoning.Known && t.call.Head.Operation == llm.Generate {
+		u.Output = llm.Known((t.content + 3) / 4)
+		u.Source = llm.Estimated
+	}
+}
+
+// report tells the planner and the metrics.
+func (t *try) report(err *llm.Error) {
+	if err != nil && err.Kind == llm.Canceled {
+		t.proxy.observer.Attempted(t.cand, t.call.Head.Operation, t.row)
+		return // says nothing about the upstream
+	}
+	t.proxy.planner.Report(t.cand, route.Outcome{Err: err, FirstToken: t.row.FirstToken, Total: t.row.Total})
+	t.proxy.observer.Attempted(t.cand, t.call.Head.Operation, t.row)
+	if err != nil {
+		t.proxy.log.Warn("attempt failed", "request_id", t.call.ID, "attempt", t.row.N, "provider", t.row.Provider,
+			"model", t.row.Model, "status", t.row.Status, "kind", err.Kind.String(), "error", err.Error())
+	}
+}
+
+// first notes the time to the first content.
+func (t *try) first() {
+	if t.row.FirstToken == 0 {
+		t.row.FirstToken = time.Since(t.started)
+	}
+}
+
+// reply prepares the headers of a successful answer.
+func (t *try) reply(from http.Header, contentType string) http.Header {
+	h := travelling(from)
+	h["Content-Type"] = []string{contentType}
+	h["X-Tokligence-Route"] = []string{t.cand.Route}
+	if t.call.Head.Stream {
+		h["Cache-Control"] = []string{"no-cache"}
+	}
+	t.announce(h)
+	return h
+}
+
+// announce names the findings in the answer's header and in the log.
+func (t *try) announce(h http.Header) {
+	if len(t.findings) == 0 {
+		return
+	}
+	loss := make([]string, len(t.findings))
+	for i, f := range t.findings {
+		loss[i] = f.String()
+	}
+	h["X-Tokligence-Loss"] = loss
+	t.proxy.observer.Found(t.findings)
+	t.proxy.log.LogAttrs(context.Background(), slog.LevelInfo, "translation findings",
+		slog.String("request_id", t.call.ID), slog.Any("findings", loss))
+}
+
+func upstreamID(h http.Header) string {
+	for _, name := range [...]string{"X-Request-Id", "Request-Id"} {
+		if v := h.Get(name); v != "" {
+			return v
+		}
+	}
+	return ""
+}
+
+func isStream(h http.Header) bool {
+	kind, _, err := mime.ParseMediaType(h.Get("Content-Type"))
+	return err == nil && kind == "text/event-stream"
+}
+
+// flushBefore reads the upstream. Whatever has been written to the client is
+// flushed before a read that may block.
+type flushBefore struct {
+	src   io.Reader
+	ans   *answer
+	try   *try
+	watch *clientWatch
+	once  sync.Once
+}
+
+func (f *flushBefore) Read(b []byte) (int, error) {
+	f.ans.flush()
+	if f.ans.left() && !f.try.drained {
+		f.try.drained = true
+		f.watch.clientLeft()
+	}
+	n, err := f.src.Read(b)
+	if f.try.drained {
+		f.watch.drained(int64(n))
+	}
+	return n, err
+}
+
+// broken puts an error of the upstream's connection into words.
+func (t *try) broken(err error) *llm.Error {
+	if errors.Is(err, context.Canceled) || t.ans.left() {
+		return llm.AsError(context.Canceled)
+	}
+	var known *llm.Error
+	if errors.As(err, &known) {
+		return known
+	}
+	e := llm.Errorf(llm.BadUpstream, "The upstream %s cut the answer short.", t.row.Provider)
+	if ne := net.Error(nil); errors.As(err, &ne) && ne.Timeout() {
+		e = llm.Errorf(llm.Timeout, "The upstream %s stopped sending in the middle of the answer.", t.row.Provider)
+	}
+	e.Err = err
+	e.Upstream = &llm.Upstream{Provider: t.row.Provider, Status: t.row.Status}
+	return e
+}

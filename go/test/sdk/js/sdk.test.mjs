@@ -1,0 +1,166 @@
+// Official JavaScript clients through a running gateway, against upstreams of
+// both protocols. GATEWAY_URL and GATEWAY_KEY say where it is.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import Anthropic from '@anthropic-ai/sdk';
+import OpenAI from 'openai';
+
+const url = process.env.GATEWAY_URL;
+const apiKey = process.env.GATEWAY_KEY;
+const openai = new OpenAI({ baseURL: `${url}/v1`, apiKey, maxRetries: 0 });
+const anthropic = new Anthropic({ baseURL: `${url}/anthropic`, apiKey, maxRetries: 0 });
+const messages = [{ role: 'user', content: 'Hello' }];
+const upstreams = ['chat', 'messages'];
+const tools = [
+  { name: 'get_weather', schema: { type: 'object', properties: { city: { type: 'string' }, unit: { type: 'string' } } } },
+  { name: 'get_time', schema: { type: 'object', properties: {} } },
+];
+const openaiTools = tools.map((t) => ({ type: 'function', function: { name: t.name, parameters: t.schema } }));
+const anthropicTools = tools.map((t) => ({ name: t.name, input_schema: t.schema }));
+const pixel = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
+
+for (const up of upstreams) {
+  describe(`openai on ${up}`, () => {
+    test('whole answer', async () => {
+      const r = await openai.chat.completions.create({ model: `${up}-case-01-plain`, messages });
+      assert.equal(r.choices[0].message.content, '你好，世界！🚀 Hello.');
+      assert.equal(r.choices[0].finish_reason, 'stop');
+      assert.deepEqual([r.usage.prompt_tokens, r.usage.completion_tokens, r.usage.total_tokens], [24, 12, 36]);
+    });
+    test('stream', async () => {
+      const stream = openai.chat.completions.stream({
+        model: `${up}-case-01-plain`, messages, stream_options: { include_usage: true },
+      });
+      const r = await stream.finalChatCompletion();
+      assert.equal(r.choices[0].message.content, '你好，世界！🚀 Hello.');
+      assert.equal(r.usage.total_tokens, 36);
+    });
+    test('no usage chunk unless asked for', async () => {
+      const stream = await openai.chat.completions.create({ model: `${up}-case-01-plain`, messages, stream: true });
+      for await (const chunk of stream) {
+        assert.equal(chunk.choices.length, 1);
+        assert.ok(!chunk.usage);
+      }
+    });
+    test('parallel tools, streamed', async () => {
+      const stream = openai.chat.completions.stream({ model: `${up}-case-05-parallel-tools`, messages, tools: openaiTools });
+      const calls = (await stream.finalChatCompletion()).choices[0].message.tool_calls;
+      assert.deepEqual(calls.map((c) => [c.id, c.function.name, JSON.parse(c.function.arguments)]), [
+        ['call_p1', 'get_weather', { city: 'Oslo' }], ['call_p2', 'get_weather', { city: 'Rome' }], ['call_p3', 'get_time', {}],
+      ]);
+    });
+    test('tool call, whole', async () => {
+      const r = await openai.chat.completions.create({ model: `${up}-case-03-tool-call`, messages, tools: openaiTools });
+      assert.equal(r.choices[0].finish_reason, 'tool_calls');
+      assert.deepEqual(JSON.parse(r.choices[0].message.tool_calls[0].function.arguments), { city: 'Zürich', unit: 'c' });
+    });
+    test('images', async () => {
+      const r = await openai.chat.completions.create({
+        model: `${up}-case-10-images`,
+        messages: [{ role: 'user', content: [{ type: 'text', text: 'What?' }, { type: 'image_url', image_url: { url: `data:image/png;base64,${pixel}` } }] }],
+      });
+      assert.equal(r.choices[0].message.content, 'A pixel and a cat.');
+    });
+    test('errors have their class', async () => {
+      const failing = (name) => openai.chat.completions.create({ model: `${up}-error-${name}`, messages });
+      await assert.rejects(failing('rate_limit'), (e) => e instanceof OpenAI.RateLimitError && e.headers.get('retry-after') === '7');
+      await assert.rejects(failing('invalid_request'), OpenAI.BadRequestError);
+      await assert.rejects(failing('model_not_found'), OpenAI.NotFoundError);
+      await assert.rejects(failing('authentication'), (e) => e instanceof OpenAI.InternalServerError && e.status === 502);
+      await assert.rejects(failing('overloaded'), (e) => e instanceof OpenAI.InternalServerError && e.status === 503);
+    });
+    test('an error in mid-stream is an error', async () => {
+      await assert.rejects(async () => {
+        const stream = await openai.chat.completions.create({ model: `${up}-midway`, messages, stream: true });
+        for await (const chunk of stream) assert.ok(chunk);
+      }, OpenAI.APIError);
+    });
+    test('responses, streamed', async () => {
+      const stream = openai.responses.stream({ model: `${up}-case-01-plain`, input: 'Hello', store: false });
+      const r = await stream.finalResponse();
+      assert.equal(r.output_text, '你好，世界！🚀 Hello.');
+      assert.equal(r.usage.total_tokens, 36);
+    });
+    test('responses, whole, with a tool', async () => {
+      const r = await openai.responses.create({
+        model: `${up}-case-03-tool-call`, input: 'Hello', store: false,
+        tools: tools.map((t) => ({ type: 'function', name: t.name, parameters: t.schema, strict: false })),
+      });
+      const call = r.output.find((item) => item.type === 'function_call');
+      assert.equal(call.call_id, 'call_w1');
+      assert.deepEqual(JSON.parse(call.arguments), { city: 'Zürich', unit: 'c' });
+    });
+  });
+
+  describe(`anthropic on ${up}`, () => {
+    const ask = (model, more = {}) => ({ model: `${up}-${model}`, max_tokens: 1000, messages, ...more });
+    test('whole answer', async () => {
+      const r = await anthropic.messages.create(ask('case-01-plain'));
+      assert.equal(r.content[0].text, '你好，世界！🚀 Hello.');
+      assert.deepEqual([r.stop_reason, r.usage.input_tokens, r.usage.output_tokens], ['end_turn', 24, 12]);
+    });
+    test('stream', async () => {
+      const r = await anthropic.messages.stream(ask('case-01-plain')).finalMessage();
+      assert.equal(r.content[0].text, '你好，世界！🚀 Hello.');
+      assert.deepEqual([r.usage.input_tokens, r.usage.output_tokens], [24, 12]);
+    });
+    test('parallel tools, streamed', async () => {
+      const r = await anthropic.messages.stream(ask('case-05-parallel-tools', { tools: anthropicTools })).finalMessage();
+      assert.deepEqual(r.content.filter((b) => b.type === 'tool_use').map((b) => [b.id, b.name, b.input]), [
+        ['call_p1', 'get_weather', { city: 'Oslo' }], ['call_p2', 'get_weather', { city: 'Rome' }], ['call_p3', 'get_time', {}],
+      ]);
+      assert.equal(r.stop_reason, 'tool_use');
+    });
+    test('images', async () => {
+      const r = await anthropic.messages.create(ask('case-10-images', {
+        messages: [{ role: 'user', content: [{ type: 'image', source: { type: 'base64', media_type: 'image/png', data: pixel } }, { type: 'text', text: 'What?' }] }],
+      }));
+      assert.equal(r.content[0].text, 'A pixel and a cat.');
+    });
+    test('errors have their class', async () => {
+      const failing = (name) => anthropic.messages.create(ask(`error-${name}`));
+      await assert.rejects(failing('rate_limit'), (e) => e instanceof Anthropic.RateLimitError && e.headers.get('retry-after') === '7');
+      await assert.rejects(failing('invalid_request'), Anthropic.BadRequestError);
+      await assert.rejects(failing('model_not_found'), Anthropic.NotFoundError);
+      await assert.rejects(failing('authentication'), (e) => e instanceof Anthropic.InternalServerError && e.status === 502);
+      await assert.rejects(failing('overloaded'), (e) => e.status === 529);
+    });
+    test('an error in mid-stream is an error', async () => {
+      await assert.rejects(anthropic.messages.stream(ask('midway')).finalMessage(), Anthropic.APIError);
+    });
+  });
+}
+
+test('embeddings, base64 by default and floats', async () => {
+  const r = await openai.embeddings.create({ model: 'chat-embed', input: ['a', 'b'] });
+  assert.deepEqual(r.data.map((d) => Array.from(d.embedding)), [[0.5, -0.25], [0.125, 1]]);
+  const f = await openai.embeddings.create({ model: 'chat-embed', input: ['a', 'b'], encoding_format: 'float' });
+  assert.deepEqual(f.data.map((d) => d.embedding), [[0.5, -0.25], [0.125, 1]]);
+});
+
+test('models in both forms', async () => {
+  const ids = [];
+  for await (const m of openai.models.list()) ids.push(m.id);
+  assert.ok(ids.includes('loopback') && ids.includes('chat-case-01-plain') && ids.includes('messages-case-01-plain'));
+  assert.equal(new Set(ids).size, ids.length);
+  const other = [];
+  for await (const m of anthropic.models.list()) other.push(m.id);
+  assert.deepEqual(other.sort(), ids.sort());
+  assert.equal((await openai.models.retrieve('loopback')).id, 'loopback');
+  await assert.rejects(openai.models.retrieve('nowhere'), OpenAI.NotFoundError);
+});
+
+test('tokens are counted', async () => {
+  const r = await anthropic.messages.countTokens({ model: 'chat-case-01-plain', messages });
+  assert.ok(r.input_tokens > 0);
+});
+
+test('a wrong key is refused in the right class', async () => {
+  const stranger = { apiKey: 'wrong', maxRetries: 0 };
+  await assert.rejects(
+    new OpenAI({ baseURL: `${url}/v1`, ...stranger }).chat.completions.create({ model: 'loopback', messages }),
+    OpenAI.AuthenticationError);
+  await assert.rejects(
+    new Anthropic({ baseURL: `${url}/anthropic`, ...stranger }).messages.create({ model: 'loopback', max_tokens: 9, messages }),
+    Anthropic.AuthenticationError);
+});

@@ -1,0 +1,172 @@
+"""Official Python clients through a running gateway, against upstreams of both protocols.
+
+GATEWAY_URL and GATEWAY_KEY say where it is.
+"""
+
+import json
+import os
+
+import anthropic
+import openai
+import pytest
+
+URL = os.environ["GATEWAY_URL"]
+KEY = os.environ["GATEWAY_KEY"]
+OPENAI = openai.OpenAI(base_url=f"{URL}/v1", api_key=KEY, max_retries=0)
+ANTHROPIC = anthropic.Anthropic(base_url=f"{URL}/anthropic", api_key=KEY, max_retries=0)
+HELLO = [{"role": "user", "content": "Hello"}]
+TEXT = "你好，世界！🚀 Hello."
+CALLS = [
+    ("call_p1", "get_weather", {"city": "Oslo"}),
+    ("call_p2", "get_weather", {"city": "Rome"}),
+    ("call_p3", "get_time", {}),
+]
+WEATHER = {"type": "object", "properties": {"city": {"type": "string"}}}
+EMPTY = {"type": "object", "properties": {}}
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+
+both = pytest.mark.parametrize("up", ["chat", "messages"])
+
+
+def openai_tools():
+    return [
+        {"type": "function", "function": {"name": "get_weather", "parameters": WEATHER}},
+        {"type": "function", "function": {"name": "get_time", "parameters": EMPTY}},
+    ]
+
+
+def anthropic_tools():
+    return [{"name": "get_weather", "input_schema": WEATHER}, {"name": "get_time", "input_schema": EMPTY}]
+
+
+@both
+def test_openai_whole(up):
+    r = OPENAI.chat.completions.create(model=f"{up}-case-01-plain", messages=HELLO)
+    assert r.choices[0].message.content == TEXT
+    assert (r.usage.prompt_tokens, r.usage.completion_tokens) == (24, 12)
+
+
+@both
+def test_openai_stream(up):
+    text, usage = "", None
+    for chunk in OPENAI.chat.completions.create(
+        model=f"{up}-case-01-plain", messages=HELLO, stream=True, stream_options={"include_usage": True}
+    ):
+        usage = chunk.usage or usage
+        for choice in chunk.choices:
+            text += choice.delta.content or ""
+    assert text == TEXT
+    assert usage.total_tokens == 36
+
+
+@both
+def test_openai_parallel_tools(up):
+    with OPENAI.chat.completions.stream(
+        model=f"{up}-case-05-parallel-tools", messages=HELLO, tools=openai_tools()
+    ) as stream:
+        message = stream.get_final_completion().choices[0].message
+    assert [(c.id, c.function.name, json.loads(c.function.arguments)) for c in message.tool_calls] == CALLS
+
+
+@both
+def test_openai_images(up):
+    url = f"data:image/png;base64,{PIXEL}"
+    content = [{"type": "text", "text": "What?"}, {"type": "image_url", "image_url": {"url": url}}]
+    r = OPENAI.chat.completions.create(model=f"{up}-case-10-images", messages=[{"role": "user", "content": content}])
+    assert r.choices[0].message.content == "A pixel and a cat."
+
+
+@both
+@pytest.mark.parametrize(
+    ("name", "error", "status"),
+    [
+        ("rate_limit", openai.RateLimitError, 429),
+        ("invalid_request", openai.BadRequestError, 400),
+        ("model_not_found", openai.NotFoundError, 404),
+        ("authentication", openai.InternalServerError, 502),
+        ("overloaded", openai.InternalServerError, 503),
+    ],
+)
+def test_openai_errors(up, name, error, status):
+    with pytest.raises(error) as caught:
+        OPENAI.chat.completions.create(model=f"{up}-error-{name}", messages=HELLO)
+    assert caught.value.status_code == status
+
+
+@both
+def test_openai_error_in_mid_stream(up):
+    with pytest.raises(openai.APIError):
+        for chunk in OPENAI.chat.completions.create(model=f"{up}-midway", messages=HELLO, stream=True):
+            assert chunk
+
+
+@both
+def test_responses(up):
+    r = OPENAI.responses.create(model=f"{up}-case-01-plain", input="Hello", store=False)
+    assert r.output_text == TEXT
+    with OPENAI.responses.stream(model=f"{up}-case-01-plain", input="Hello", store=False) as stream:
+        assert stream.get_final_response().output_text == TEXT
+
+
+@both
+def test_anthropic_whole(up):
+    r = ANTHROPIC.messages.create(model=f"{up}-case-01-plain", max_tokens=100, messages=HELLO)
+    assert r.content[0].text == TEXT
+    assert (r.stop_reason, r.usage.input_tokens, r.usage.output_tokens) == ("end_turn", 24, 12)
+
+
+@both
+def test_anthropic_stream_with_tools(up):
+    with ANTHROPIC.messages.stream(
+        model=f"{up}-case-05-parallel-tools", max_tokens=100, messages=HELLO, tools=anthropic_tools()
+    ) as stream:
+        r = stream.get_final_message()
+    assert [(b.id, b.name, b.input) for b in r.content if b.type == "tool_use"] == CALLS
+    assert r.stop_reason == "tool_use"
+
+
+@both
+@pytest.mark.parametrize(
+    ("name", "error", "status"),
+    [
+        ("rate_limit", anthropic.RateLimitError, 429),
+        ("invalid_request", anthropic.BadRequestError, 400),
+        ("model_not_found", anthropic.NotFoundError, 404),
+        ("authentication", anthropic.InternalServerError, 502),
+        ("overloaded", anthropic.APIStatusError, 529),
+    ],
+)
+def test_anthropic_errors(up, name, error, status):
+    with pytest.raises(error) as caught:
+        ANTHROPIC.messages.create(model=f"{up}-error-{name}", max_tokens=100, messages=HELLO)
+    assert caught.value.status_code == status
+
+
+@both
+def test_anthropic_error_in_mid_stream(up):
+    with (
+        pytest.raises(anthropic.APIError),
+        ANTHROPIC.messages.stream(model=f"{up}-midway", max_tokens=100, messages=HELLO) as stream,
+    ):
+        stream.get_final_message()
+
+
+def test_embeddings():
+    r = OPENAI.embeddings.create(model="chat-embed", input=["a", "b"])
+    assert [d.embedding for d in r.data] == [[0.5, -0.25], [0.125, 1.0]]
+
+
+def test_models():
+    ids = [m.id for m in OPENAI.models.list()]
+    assert "loopback" in ids
+    assert len(ids) == len(set(ids))
+    assert sorted(m.id for m in ANTHROPIC.models.list()) == sorted(ids)
+
+
+def test_wrong_key():
+    with pytest.raises(openai.AuthenticationError):
+        openai.OpenAI(base_url=f"{URL}/v1", api_key="wrong", max_retries=0).models.list()
+    with pytest.raises(anthropic.AuthenticationError):
+        anthropic.Anthropic(base_url=f"{URL}/anthropic", api_key="wrong", max_retries=0).messages.create(
+            model="loopback", max_tokens=9, messages=HELLO
+        )
