@@ -37,7 +37,7 @@ func (d *Door) refuse(w http.ResponseWriter, codec protocol.Codec, head protocol
 	case codeHost:
 		status = http.StatusMisdirectedRequest
 	}
-	if own := upstreamWords(failure, codec.Name()); own != nil {
+	if own := upstreamWords(failure); own != nil {
 		status, body = failure.Upstream.Status, own
 	}
 	out := w.Header()
@@ -56,14 +56,14 @@ func (d *Door) refuse(w http.ResponseWriter, codec protocol.Codec, head protocol
 	_, _ = w.Write(body) // the client may have gone
 }
 
-// upstreamWords returns the upstream's own error body where client and
-// upstream speak one protocol and the blame is the client's to read. What is
-// ours to mend, and what is no error object, is told in our words.
-func upstreamWords(e *llm.Error, _ llm.Protocol) []byte {
+// upstreamWords returns the upstream's own error body, which is only kept
+// where client and upstream speak one protocol. What is ours to mend, such as
+// our key, and what is no error object, is told in our words.
+func upstreamWords(e *llm.Error) []byte {
 	if e.Upstream == nil || len(e.Upstream.Body) == 0 || e.Upstream.Status < 400 {
 		return nil
 	}
-	if e.Kind == llm.BadUpstream || e.Kind == llm.Internal {
+	if (e.Kind == llm.BadUpstream || e.Kind == llm.Internal) && e.Upstream.Status < 500 {
 		return nil
 	}
 	if jsonscan.Valid(e.Upstream.Body) != nil || jsonscan.KindOf(jsonscan.Get(e.Upstream.Body, "error")) != jsonscan.Object {

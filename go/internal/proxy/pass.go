@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"net/http"
@@ -125,9 +126,13 @@ func (t *try) readWhole(body io.Reader) ([]byte, *llm.Error) {
 
 // measure takes over what the meter has seen.
 func (t *try) measure(meter protocol.Meter) {
-	meta := meter.Meta()
 	t.row.Usage, t.row.Stop = meter.Usage(), meter.Stop()
-	if meta.Model != "" {
-		t.row.Served = meta.Model
-	}
+	t.served(meter.Meta())
+}
+
+// served notes what the upstream says of its answer.
+func (t *try) served(meta llm.Meta) {
+	t.row.Served = cmp.Or(meta.Model, t.row.Served)
+	t.row.Tier = cmp.Or(meta.Tier, t.row.Tier)
+	t.row.UpstreamID = cmp.Or(t.row.UpstreamID, meta.ID)
 }

@@ -92,7 +92,7 @@ func (p *Proxy) Serve(ctx context.Context, w http.ResponseWriter, c *Call) error
 	}
 	rec, err := p.recorder.Open(ctx, ledger.Opening{
 		RequestID: c.ID, Principal: c.Principal, Operation: c.Head.Operation, Protocol: c.Codec.Name(),
-		Model: c.Head.Model, BytesIn: int64(len(c.Body)), Started: c.Started,
+		Model: c.Head.Model, BytesIn: int64(len(c.Body)), Estimate: c.Head.EstimatedInput, Started: c.Started,
 	})
 	if err != nil {
 		return err
@@ -120,7 +120,9 @@ func (p *Proxy) tryAll(ctx context.Context, ans *answer, c *Call, rec *ledger.Re
 		}
 		t := &try{
 			proxy: p, call: c, cand: cand, ans: ans, record: rec, started: time.Now(),
-			row: ledger.Attempt{N: n, Provider: cand.Provider.Name(), Protocol: cand.Protocol, Model: cand.Target.Model},
+			row: ledger.Attempt{
+				N: n, Provider: cand.Provider.Name(), Prices: cand.Prices, Protocol: cand.Protocol, Model: cand.Target.Model,
+			},
 		}
 		failure = t.run(ctx)
 		if failure == nil || ans.committed() {

@@ -71,7 +71,7 @@ func (r *eventRelay) write(ev llm.Event) error {
 		meta := *ev.Meta
 		meta.Origin = t.cand.Target.Origin
 		ev.Meta = &meta
-		t.row.Served = meta.Model
+		t.served(meta)
 	case llm.BlockStart:
 		ev.Block = r.restore(ev.Block)
 		_, content = ev.Block.(llm.ToolCall)

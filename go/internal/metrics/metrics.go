@@ -1,0 +1,119 @@
+// Package metrics counts what the gateway does, in Prometheus form. It knows
+// names and labels only: no label ever holds a model, a user, a key or
+// anything else that a client can choose at will.
+package metrics
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/tokligence/tokligence-gateway/go/internal/ledger"
+	"github.com/tokligence/tokligence-gateway/go/internal/llm"
+	"github.com/tokligence/tokligence-gateway/go/internal/route"
+	"github.com/tokligence/tokligence-gateway/go/internal/version"
+)
+
+// Metrics is the registry of one gateway.
+type Metrics struct {
+	registry *prometheus.Registry
+
+	attempts   *prometheus.CounterVec
+	tokens     *prometheus.CounterVec
+	firstToken *prometheus.HistogramVec
+	duration   *prometheus.HistogramVec
+	findings   *prometheus.CounterVec
+	refused    *prometheus.CounterVec
+	streams    prometheus.Gauge
+}
+
+// seconds are the buckets of answers that may take from milliseconds to
+// minutes.
+var seconds = []float64{.005, .025, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 180}
+
+// New returns metrics that stand at zero.
+func New() *Metrics {
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tokligence_attempts_total", Help: "Attempts at upstreams, by how they ended.",
+		}, []string{"provider", "operation", "outcome", "status"}),
+		tokens: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tokligence_tokens_total", Help: "Tokens used, by class.",
+		}, []string{"provider", "class"}),
+		firstToken: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "tokligence_first_token_seconds", Help: "Time to the first content of an answer.", Buckets: seconds,
+		}, []string{"provider"}),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "tokligence_attempt_seconds", Help: "Duration of attempts.", Buckets: seconds,
+		}, []string{"provider", "operation"}),
+		findings: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tokligence_findings_total", Help: "Fields that a translation could not carry as they were.",
+		}, []string{"class"}),
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tokligence_refused_total", Help: "Requests answered with an error, by its kind.",
+		}, []string{"kind"}),
+		streams: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "tokligence_open_streams", Help: "Streams that are being answered.",
+		}),
+	}
+	build := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "tokligence_build_info", Help: "Always 1; the label tells the version.",
+		ConstLabels: prometheus.Labels{"version": version.Version()},
+	}, func() float64 { return 1 })
+	m.registry.MustRegister(
+		m.attempts, m.tokens, m.firstToken, m.duration, m.findings, m.refused, m.streams, build,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+	return m
+}
+
+// Handler serves /metrics.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}
+
+// Gauge adds a figure that is read when asked for.
+func (m *Metrics) Gauge(name, help string, read func() float64) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, read))
+}
+
+// Attempted counts an attempt.
+func (m *Metrics) Attempted(c route.Candidate, op llm.Operation, a ledger.Attempt) {
+	name := c.Provider.Name()
+	m.attempts.WithLabelValues(name, string(op), string(a.Outcome), strconv.Itoa(a.Status)).Inc()
+	m.duration.WithLabelValues(name, string(op)).Observe(a.Total.Seconds())
+	if a.FirstToken > 0 {
+		m.firstToken.WithLabelValues(name).Observe(a.FirstToken.Seconds())
+	}
+	u := &a.Usage
+	for _, class := range [...]struct {
+		name  string
+		count llm.Count
+	}{
+		{"input", u.Input}, {"cache_read", u.CacheRead},
+		{"cache_write", llm.Known(u.CacheWrite5m.N + u.CacheWrite1h.N)},
+		{"output", u.Output}, {"reasoning", u.Reasoning},
+		{"media", llm.Known(u.AudioIn.N + u.AudioOut.N + u.ImageIn.N + u.ImageOut.N)},
+	} {
+		if class.count.N > 0 {
+			m.tokens.WithLabelValues(name, class.name).Add(float64(class.count.N))
+		}
+	}
+}
+
+// Found counts findings of a translation.
+func (m *Metrics) Found(findings []llm.Finding) {
+	for _, f := range findings {
+		m.findings.WithLabelValues(f.Class.String()).Inc()
+	}
+}
+
+// Streams counts streams that begin (1) or end (-1).
+func (m *Metrics) Streams(delta int) { m.streams.Add(float64(delta)) }
+
+// Refused counts a request that was answered with an error.
+func (m *Metrics) Refused(kind llm.ErrorKind) { m.refused.WithLabelValues(kind.String()).Inc() }
