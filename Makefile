@@ -1,0 +1,73 @@
+# The two everyday commands are run and test; help lists the rest.
+SHELL   := /bin/sh
+TOOLS   := $(CURDIR)/.tools
+BIN     := $(CURDIR)/bin
+TAGS    := nomsgpack
+COMMIT  := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+PKG     := github.com/tokligence/tokligence-gateway/go/internal/version
+LDFLAGS := -s -w -X $(PKG).commit=$(COMMIT)
+GOBUILD := CGO_ENABLED=0 go build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)'
+GOTEST  := go test -tags $(TAGS)
+
+.DEFAULT_GOAL := help
+.PHONY: help build run test unit lint fmt generate generated check e2e fuzz bench python npm docker snapshot clean deps
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## bin/gateway and bin/gatewayd
+	@mkdir -p $(BIN)
+	cd go && $(GOBUILD) -o $(BIN)/ ./cmd/gateway ./cmd/gatewayd
+
+run: build ## build and start on SQLite with the loopback model
+	@exec $(BIN)/gatewayd --hello
+
+test: deps check unit e2e fuzz python npm ## install what the tests need, run every check and every test
+
+deps: ## install what the tests need (PostgreSQL; Node and Python packages go into the project's own folders)
+	sh tools/install-test-deps.sh
+
+unit: ## Go tests of the rooms, with the race detector
+	cd go && $(GOTEST) -race ./...
+
+e2e: ## the real programs, with the official SDKs as clients
+	cd go/test && $(GOTEST) -count=1 -timeout 20m ./...
+
+fuzz: ## every fuzz target for some seconds
+	sh tools/fuzz.sh
+
+check: lint generated ## linters, and generated files that are up to date
+
+lint: $(TOOLS)/golangci-lint
+	cd go && $(TOOLS)/golangci-lint run --build-tags $(TAGS) ./...
+	cd go/test && $(TOOLS)/golangci-lint run --config ../.golangci.yml --build-tags $(TAGS) ./...
+	cd bench && $(TOOLS)/golangci-lint run --config ../go/.golangci.yml ./...
+
+fmt: $(TOOLS)/golangci-lint ## format the Go code
+	cd go && $(TOOLS)/golangci-lint fmt ./...
+
+$(TOOLS)/golangci-lint: tools/lint/go.mod tools/lint/go.sum
+	@mkdir -p $(TOOLS)
+	cd tools/lint && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o $(TOOLS)/ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	@touch $@
+
+generate: build ## write the generated files anew
+	sh tools/generate.sh
+
+generated: build ## fail if a generated file is out of date
+	sh tools/generate.sh --check
+
+bench: build ## measure the gateway beside nginx, write the tables
+	sh bench/run.sh
+
+python: build ## the Python launcher's checks and tests
+	sh python/check.sh
+
+npm: build ## the JavaScript launcher's checks and tests
+	sh npm/check.sh
+
+docker: ## the container image, with a Docker engine
+	docker build -f docker/Dockerfile -t tokligence/gateway:dev .
+
+clean: ## remove what was built
+	rm -rf $(BIN) dist .cache python/build python/dist
