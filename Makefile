@@ -66,7 +66,7 @@ python: build ## the Python launcher's checks and tests
 npm: build ## the JavaScript launcher's checks and tests
 	sh npm/check.sh
 
-docker: ## the container image, with a Docker engine
+docker: build ## the container image, with a Docker engine
 	docker build -f docker/Dockerfile -t tokligence/gateway:dev .
 
 clean: ## remove what was built

@@ -1,0 +1,14 @@
+#!/bin/sh
+# Checks and tests the Python launcher against the program that was built, in
+# a virtual environment inside the project.
+set -eu
+cd "$(dirname "$0")"
+[ -x .venv/bin/python ] || python3 -m venv .venv
+if [ ! -f .venv/installed ] || [ pyproject.toml -nt .venv/installed ]; then
+	.venv/bin/pip install -q --disable-pip-version-check -e . 'ruff==0.14.*' 'mypy==1.18.*' 'pytest==8.*'
+	touch .venv/installed
+fi
+.venv/bin/ruff check .
+.venv/bin/ruff format --check .
+.venv/bin/mypy
+TOKLIGENCE_BINARY="$(cd .. && pwd)/bin/gateway" .venv/bin/pytest
