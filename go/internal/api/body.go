@@ -45,7 +45,7 @@ func (d *Door) readBody(w http.ResponseWriter, r *http.Request) (body []byte, re
 			return nil, release, err
 		}
 		if closer, ok := src.(io.Closer); ok {
-			defer closer.Close() //nolint:errcheck // reading has told already
+			defer closer.Close()
 		}
 	}
 	if plain && r.ContentLength >= 0 {

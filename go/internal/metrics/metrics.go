@@ -94,9 +94,11 @@ func (m *Metrics) Attempted(c route.Candidate, op llm.Operation, a ledger.Attemp
 		name  string
 		count llm.Count
 	}{
-		{"input", u.Input}, {"cache_read", u.CacheRead},
+		{"input", u.Input},
+		{"cache_read", u.CacheRead},
 		{"cache_write", llm.Known(u.CacheWrite5m.N + u.CacheWrite1h.N)},
-		{"output", u.Output}, {"reasoning", u.Reasoning},
+		{"output", u.Output},
+		{"reasoning", u.Reasoning},
 		{"media", llm.Known(u.AudioIn.N + u.AudioOut.N + u.ImageIn.N + u.ImageOut.N)},
 	} {
 		if class.count.N > 0 {

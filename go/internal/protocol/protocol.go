@@ -77,7 +77,9 @@ type Meter interface {
 	Stop() llm.Stop
 
 	// Err is the failure an upstream reported inside a successful answer, or
-	// nil. Observe has then returned Failure.
+	// nil. Observe has then returned Failure. Its Upstream is set if the frame
+	// is a report that the client can read, and nil if the frame itself is
+	// broken and must not go on.
 	Err() *llm.Error
 
 	// AppendFailure appends the frames that tell the client of a failure in

@@ -52,8 +52,11 @@ func (t *try) passLast(meter protocol.Meter, frame []byte) *llm.Error {
 func (t *try) passFailure(meter protocol.Meter, frame []byte) *llm.Error {
 	t.measure(meter)
 	failure := meter.Err()
+	if failure.Upstream == nil { // the frame is no report of an error but broken itself
+		return t.fail(meter, failure)
+	}
 	if t.ans.committed() {
-		t.settleAs(outcomeOf(t, failure), failure)
+		_ = t.settleAs(outcomeOf(t, failure), failure) // logged there
 		_, _ = t.ans.Write(frame)
 		t.ans.flush()
 	}
@@ -77,7 +80,7 @@ func (t *try) passEnd(meter protocol.Meter, err error) *llm.Error {
 // fail tells a client in mid-stream, in its own protocol.
 func (t *try) fail(meter protocol.Meter, failure *llm.Error) *llm.Error {
 	if t.ans.committed() {
-		t.settleAs(outcomeOf(t, failure), failure)
+		_ = t.settleAs(outcomeOf(t, failure), failure) // logged there
 		_, _ = t.ans.Write(meter.AppendFailure(nil, failure))
 		t.ans.flush()
 	}

@@ -8,7 +8,6 @@ import (
 	"mime"
 	"net"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/tokligence/tokligence-gateway/go/internal/ledger"
@@ -47,7 +46,7 @@ func (t *try) run(ctx context.Context) *llm.Error {
 	if err == nil && !t.settled {
 		err = llm.Errorf(llm.Internal, "the answer ended without a record")
 	}
-	t.settleAs(outcomeOf(t, err), err)
+	_ = t.settleAs(outcomeOf(t, err), err) // logged there
 	t.report(err)
 	return err
 }
@@ -84,7 +83,7 @@ func (t *try) exchange(ctx context.Context, watch *clientWatch) *llm.Error {
 	if err != nil {
 		return llm.AsError(err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // nothing can be done about it
+	defer resp.Body.Close()
 	watch.answering()
 	t.row.Status = resp.StatusCode
 	t.row.UpstreamID = upstreamID(resp.Header)
@@ -283,7 +282,6 @@ type flushBefore struct {
 	ans   *answer
 	try   *try
 	watch *clientWatch
-	once  sync.Once
 }
 
 func (f *flushBefore) Read(b []byte) (int, error) {

@@ -78,10 +78,13 @@ func TestKnown(t *testing.T) {
 	}{
 		{"built-in", Options{Builtin: true, Providers: with("openai", "openrouter"), Aliases: []Alias{
 			{"best", "gpt-5"}, {"lost", "claude-x"}, {"any-*", "gpt-5"},
-		}}, []string{"best=openai", "gpt-5.5=openai", "gpt-5.5-mini=openai", "loopback=loopback",
-			"openrouter/openai/gpt-5.5=openrouter", "openrouter/openai/gpt-5.5-mini=openrouter"}},
+		}}, []string{
+			"best=openai", "gpt-5.5=openai", "gpt-5.5-mini=openai", "loopback=loopback",
+			"openrouter/openai/gpt-5.5=openrouter", "openrouter/openai/gpt-5.5-mini=openrouter",
+		}},
 		{"configured", Options{Providers: with("openai", "anthropic"), Routes: []Rule{
-			{"claude*", []string{"anthropic/claude-sonnet-4-5"}}, {"house", []string{"openai/gpt-5"}},
+			{"claude*", []string{"anthropic/claude-sonnet-4-5"}},
+			{"house", []string{"openai/gpt-5"}},
 			{"keyless", []string{"gemini"}},
 		}}, []string{"claude-sonnet-4-5=anthropic", "house=openai", "loopback=loopback"}},
 	} {
@@ -151,40 +154,88 @@ func TestProblems(t *testing.T) {
 		o    Options
 		want []string // "where: part of the message"
 	}{
-		{"fine", Options{Routes: []Rule{{"claude*", []string{"anthropic"}}, {"*", []string{"openai"}}},
-			Aliases: []Alias{{"best", "claude-x"}, {"gpt-*", "openai/gpt-5"}}}, nil},
-		{"unknown provider", Options{Routes: []Rule{{"claude*", []string{"antropic"}}}},
-			[]string{"routes[0] (claude*): names no provider"}},
-		{"no key", Options{Routes: []Rule{{"claude*", []string{"anthropic", "groq"}}}},
-			[]string{"routes[0] (claude*): TOKLIGENCE_GROQ_API_KEY"}},
-		{"nowhere", Options{Routes: []Rule{{"llama*", []string{"groq"}}}},
-			[]string{"routes[0] (llama*): TOKLIGENCE_GROQ_API_KEY", "routes[0] (llama*): leads nowhere"}},
-		{"no codec for the pair", Options{Codecs: protocols{llm.Chat, llm.Messages}, Routes: []Rule{{"gemini*", []string{"gemini"}}}},
-			[]string{"routes[0] (gemini*): speaks no protocol", "routes[0] (gemini*): leads nowhere"}},
-		{"pairs under passthrough", Options{Mode: ModePassthrough, Codecs: protocols{llm.Chat, llm.Messages},
-			Routes: []Rule{{"claude*", []string{"anthropic"}}}}, []string{"routes[0] (claude*): does not speak openai-chat"}},
-		{"shadowed", Options{Routes: []Rule{{"gpt-*", []string{"openai"}}, {"gpt-4*", []string{"openai"}}}},
-			[]string{"routes[1] (gpt-4*): never reached"}},
+		{"fine", Options{
+			Routes:  []Rule{{"claude*", []string{"anthropic"}}, {"*", []string{"openai"}}},
+			Aliases: []Alias{{"best", "claude-x"}, {"gpt-*", "openai/gpt-5"}},
+		}, nil},
+		{
+			"unknown provider",
+			Options{Routes: []Rule{{"claude*", []string{"antropic"}}}},
+			[]string{"routes[0] (claude*): names no provider"},
+		},
+		{
+			"no key",
+			Options{Routes: []Rule{{"claude*", []string{"anthropic", "groq"}}}},
+			[]string{"routes[0] (claude*): TOKLIGENCE_GROQ_API_KEY"},
+		},
+		{
+			"nowhere",
+			Options{Routes: []Rule{{"llama*", []string{"groq"}}}},
+			[]string{"routes[0] (llama*): TOKLIGENCE_GROQ_API_KEY", "routes[0] (llama*): leads nowhere"},
+		},
+		{
+			"no codec for the pair",
+			Options{Codecs: protocols{llm.Chat, llm.Messages}, Routes: []Rule{{"gemini*", []string{"gemini"}}}},
+			[]string{"routes[0] (gemini*): speaks no protocol", "routes[0] (gemini*): leads nowhere"},
+		},
+		{"pairs under passthrough", Options{
+			Mode: ModePassthrough, Codecs: protocols{llm.Chat, llm.Messages},
+			Routes: []Rule{{"claude*", []string{"anthropic"}}},
+		}, []string{"routes[0] (claude*): does not speak openai-chat"}},
+		{
+			"shadowed",
+			Options{Routes: []Rule{{"gpt-*", []string{"openai"}}, {"gpt-4*", []string{"openai"}}}},
+			[]string{"routes[1] (gpt-4*): never reached"},
+		},
 		{"shadowed by an alias", Options{Routes: []Rule{{"*", []string{"openai"}}}, Aliases: []Alias{{"a", "b"}}}, nil},
-		{"pattern as a model", Options{Routes: []Rule{{"gpt-*", []string{"openai/gpt-*", "openai"}}}},
-			[]string{"routes[0] (gpt-*): asks for a pattern"}},
-		{"no target", Options{Routes: []Rule{{"gpt-*", nil}, {"", []string{"openai"}}}},
-			[]string{"routes[0] (gpt-*): no target", "routes[1] (): pattern is empty"}},
-		{"loopback route", Options{Routes: []Rule{{"loopback", []string{"openai"}}}},
-			[]string{"routes[0] (loopback): always go to the built-in"}},
-		{"alias leads nowhere", Options{Routes: []Rule{{"gpt-*", []string{"openai"}}}, Aliases: []Alias{{"a", "claude"}}},
-			[]string{"aliases[a]: leads nowhere"}},
-		{"alias to a provider without a key", Options{Routes: []Rule{{"*", []string{"openai"}}}, Aliases: []Alias{{"a", "groq/llama"}}},
-			[]string{"aliases[a]: TOKLIGENCE_GROQ_API_KEY"}},
-		{"alias cycle", Options{Routes: []Rule{{"*", []string{"openai"}}}, Aliases: []Alias{{"a", "b"}, {"b", "c"}, {"c", "a"}}},
-			[]string{"aliases[a]: a => b => c => a", "aliases[b]: b => c => a => b", "aliases[c]: c => a => b => c"}},
-		{"alias of an alias", Options{Routes: []Rule{{"*", []string{"openai"}}}, Aliases: []Alias{{"a", "b"}, {"b", "gpt"}}},
-			[]string{"aliases[a]: followed once only"}},
-		{"alias for itself", Options{Routes: []Rule{{"*", []string{"openai"}}}, Aliases: []Alias{{"a", "a"}}},
-			[]string{"aliases[a]: stands for itself"}},
-		{"alias twice and shadowed", Options{Routes: []Rule{{"*", []string{"openai"}}},
-			Aliases: []Alias{{"a", "x"}, {"a", "y"}, {"b*", "x"}, {"bb*", "x"}}},
-			[]string{"aliases[a]: given twice", "aliases[bb*]: never reached"}},
+		{
+			"pattern as a model",
+			Options{Routes: []Rule{{"gpt-*", []string{"openai/gpt-*", "openai"}}}},
+			[]string{"routes[0] (gpt-*): asks for a pattern"},
+		},
+		{
+			"no target",
+			Options{Routes: []Rule{{"gpt-*", nil}, {"", []string{"openai"}}}},
+			[]string{"routes[0] (gpt-*): no target", "routes[1] (): pattern is empty"},
+		},
+		{
+			"loopback route",
+			Options{Routes: []Rule{{"loopback", []string{"openai"}}}},
+			[]string{"routes[0] (loopback): always go to the built-in"},
+		},
+		{
+			"alias leads nowhere",
+			Options{Routes: []Rule{{"gpt-*", []string{"openai"}}}, Aliases: []Alias{{"a", "claude"}}},
+			[]string{"aliases[a]: leads nowhere"},
+		},
+		{
+			"alias to a provider without a key",
+			Options{Routes: []Rule{{"*", []string{"openai"}}}, Aliases: []Alias{{"a", "groq/llama"}}},
+			[]string{"aliases[a]: TOKLIGENCE_GROQ_API_KEY"},
+		},
+		{
+			"alias cycle",
+			Options{Routes: []Rule{{"*", []string{"openai"}}}, Aliases: []Alias{{"a", "b"}, {"b", "c"}, {"c", "a"}}},
+			[]string{"aliases[a]: a => b => c => a", "aliases[b]: b => c => a => b", "aliases[c]: c => a => b => c"},
+		},
+		{
+			"alias of an alias",
+			Options{Routes: []Rule{{"*", []string{"openai"}}}, Aliases: []Alias{{"a", "b"}, {"b", "gpt"}}},
+			[]string{"aliases[a]: followed once only"},
+		},
+		{
+			"alias for itself",
+			Options{Routes: []Rule{{"*", []string{"openai"}}}, Aliases: []Alias{{"a", "a"}}},
+			[]string{"aliases[a]: stands for itself"},
+		},
+		{
+			"alias twice and shadowed",
+			Options{
+				Routes:  []Rule{{"*", []string{"openai"}}},
+				Aliases: []Alias{{"a", "x"}, {"a", "y"}, {"b*", "x"}, {"bb*", "x"}},
+			},
+			[]string{"aliases[a]: given twice", "aliases[bb*]: never reached"},
+		},
 		{"alias to a pattern", Options{Builtin: true, Aliases: []Alias{{"a", "gpt-*"}}}, []string{"aliases[a]: a pattern is no model"}},
 		{"built-in", Options{Builtin: true, Aliases: []Alias{{"a", "gpt-5"}, {"b", "grok"}}}, []string{"aliases[b]: leads nowhere"}},
 	} {

@@ -165,22 +165,54 @@ func TestKeys(t *testing.T) {
 		other []string // the plan for another model
 		over  time.Duration
 	}{
-		{"limited", failure(llm.RateLimited, 429, 0), "pool", []string{"openai#2/pool", "openai/pool"},
-			[]string{"openai#2/gpt-5", "openai/gpt-5", "openrouter/gpt-5"}, 7 * time.Second},
-		{"limited for a time", failure(llm.RateLimited, 429, 9*time.Second), "pool", []string{"openai#2/pool"},
-			[]string{"openai#2/gpt-5", "openai/gpt-5", "openrouter/gpt-5"}, 9 * time.Second},
-		{"refused", failure(llm.BadUpstream, 401, 0), "pool", []string{"openai#2/pool", "openai/pool"},
-			[]string{"openai#2/gpt-5", "openrouter/gpt-5", "openai/gpt-5"}, 11 * time.Minute},
-		{"no money", failure(llm.BadUpstream, 402, 0), "pool", []string{"openai#2/pool", "openai/pool"},
-			[]string{"openai#2/gpt-5", "openrouter/gpt-5", "openai/gpt-5"}, 11 * time.Minute},
-		{"quota", failure(llm.QuotaExceeded, 429, 0), "pool", []string{"openai#2/pool", "openai/pool"},
-			[]string{"openai#2/gpt-5", "openrouter/gpt-5", "openai/gpt-5"}, 11 * time.Minute},
-		{"the request's fault", failure(llm.Invalid, 400, 0), "pool", []string{"openai/pool", "openai#2/pool"},
-			[]string{"openai/gpt-5", "openai#2/gpt-5", "openrouter/gpt-5"}, 0},
-		{"no such model", failure(llm.ModelNotFound, 404, 0), "pool", []string{"openai/pool", "openai#2/pool"},
-			[]string{"openai/gpt-5", "openai#2/gpt-5", "openrouter/gpt-5"}, 0},
-		{"the client left", failure(llm.Canceled, 0, 0), "pool", []string{"openai/pool", "openai#2/pool"},
-			[]string{"openai/gpt-5", "openai#2/gpt-5", "openrouter/gpt-5"}, 0},
+		{
+			"limited", failure(llm.RateLimited, 429, 0), "pool",
+			[]string{"openai#2/pool", "openai/pool"},
+			[]string{"openai#2/gpt-5", "openai/gpt-5", "openrouter/gpt-5"},
+			7 * time.Second,
+		},
+		{
+			"limited for a time", failure(llm.RateLimited, 429, 9*time.Second), "pool",
+			[]string{"openai#2/pool"},
+			[]string{"openai#2/gpt-5", "openai/gpt-5", "openrouter/gpt-5"},
+			9 * time.Second,
+		},
+		{
+			"refused", failure(llm.BadUpstream, 401, 0), "pool",
+			[]string{"openai#2/pool", "openai/pool"},
+			[]string{"openai#2/gpt-5", "openrouter/gpt-5", "openai/gpt-5"},
+			11 * time.Minute,
+		},
+		{
+			"no money", failure(llm.BadUpstream, 402, 0), "pool",
+			[]string{"openai#2/pool", "openai/pool"},
+			[]string{"openai#2/gpt-5", "openrouter/gpt-5", "openai/gpt-5"},
+			11 * time.Minute,
+		},
+		{
+			"quota", failure(llm.QuotaExceeded, 429, 0), "pool",
+			[]string{"openai#2/pool", "openai/pool"},
+			[]string{"openai#2/gpt-5", "openrouter/gpt-5", "openai/gpt-5"},
+			11 * time.Minute,
+		},
+		{
+			"the request's fault", failure(llm.Invalid, 400, 0), "pool",
+			[]string{"openai/pool", "openai#2/pool"},
+			[]string{"openai/gpt-5", "openai#2/gpt-5", "openrouter/gpt-5"},
+			0,
+		},
+		{
+			"no such model", failure(llm.ModelNotFound, 404, 0), "pool",
+			[]string{"openai/pool", "openai#2/pool"},
+			[]string{"openai/gpt-5", "openai#2/gpt-5", "openrouter/gpt-5"},
+			0,
+		},
+		{
+			"the client left", failure(llm.Canceled, 0, 0), "pool",
+			[]string{"openai/pool", "openai#2/pool"},
+			[]string{"openai/gpt-5", "openai#2/gpt-5", "openrouter/gpt-5"},
+			0,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newStage(t)
