@@ -20,7 +20,7 @@ build: ## bin/gateway and bin/gatewayd
 	cd go && $(GOBUILD) -o $(BIN)/ ./cmd/gateway ./cmd/gatewayd
 
 run: build ## build and start on SQLite with the loopback model
-	@exec $(BIN)/gatewayd --hello
+	@exec $(BIN)/gatewayd
 
 test: deps check unit e2e fuzz python npm ## install what the tests need, run every check and every test
 

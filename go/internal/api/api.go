@@ -4,6 +4,7 @@
 package api
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"sync/atomic"
@@ -23,8 +24,16 @@ type (
 
 	// Router answers questions about models.
 	Router interface {
-		proxy.Planner
+		Plan(ctx context.Context, q route.Query) ([]route.Candidate, error)
+		Callable(q route.Query) bool
 		Known() []route.ModelRef
+		NameFor(providerName, model string) string
+		Learn(providerName string, models []string)
+	}
+
+	// Observer counts requests that were answered with an error.
+	Observer interface {
+		Refused(kind llm.ErrorKind)
 	}
 )
 
@@ -43,6 +52,7 @@ type Door struct {
 	auth   Authenticator
 	router Router
 	models *modelList
+	watch  Observer
 	log    *slog.Logger
 	limits atomic.Pointer[Limits]
 	inUse  atomic.Int64 // bytes of bodies in memory
@@ -55,13 +65,14 @@ type Options struct {
 	Auth   Authenticator
 	Router Router
 	Lists  Lists
+	Watch  Observer
 	Log    *slog.Logger
 	Limits Limits
 }
 
 // New returns a door.
 func New(o Options) *Door {
-	d := &Door{codecs: o.Codecs, proxy: o.Proxy, auth: o.Auth, router: o.Router, log: o.Log}
+	d := &Door{codecs: o.Codecs, proxy: o.Proxy, auth: o.Auth, router: o.Router, watch: o.Watch, log: o.Log}
 	d.models = newModelList(o.Router, o.Lists, o.Log)
 	d.SetLimits(o.Limits)
 	return d

@@ -48,20 +48,14 @@ func newModelList(router Router, lists Lists, log *slog.Logger) *modelList {
 }
 
 // callable returns the models that who may call: real ids, each once, each
-// with a route.
+// with a route. A model that another provider answers to by that id is listed
+// as provider/id.
 func (m *modelList) callable(ctx context.Context, who identity.Principal, keep time.Duration) []protocol.ModelCard {
 	var cards []protocol.ModelCard
 	seen := make(map[string]bool)
 	add := func(card protocol.ModelCard) {
-		if seen[card.ID] || strings.ContainsAny(card.ID, "*?") {
+		if card.ID == "" || seen[card.ID] || strings.ContainsAny(card.ID, "*?") || !m.callableBy(who, card.ID) {
 			return
-		}
-		q := route.Query{Principal: who, Protocol: llm.Chat, Operation: llm.Generate, Model: card.ID}
-		if _, err := m.router.Plan(ctx, q); err != nil {
-			q.Operation = llm.Embed
-			if _, err := m.router.Plan(ctx, q); err != nil {
-				return
-			}
 		}
 		seen[card.ID] = true
 		cards = append(cards, card)
@@ -72,12 +66,21 @@ func (m *modelList) callable(ctx context.Context, who identity.Principal, keep t
 	for name, models := range m.refresh(ctx, keep) {
 		for _, info := range models {
 			add(protocol.ModelCard{
-				ID: info.ID, OwnedBy: name, DisplayName: info.DisplayName, Created: info.Created,
+				ID: m.router.NameFor(name, info.ID), OwnedBy: name, DisplayName: info.DisplayName, Created: info.Created,
 				MaxInput: info.MaxInput, MaxOutput: info.MaxOutput,
 			})
 		}
 	}
 	return protocol.SortCards(cards)
+}
+
+func (m *modelList) callableBy(who identity.Principal, id string) bool {
+	q := route.Query{Principal: who, Protocol: llm.Chat, Operation: llm.Generate, Model: id}
+	if m.router.Callable(q) {
+		return true
+	}
+	q.Operation = llm.Embed
+	return m.router.Callable(q)
 }
 
 // refresh asks the providers whose list has grown old, side by side.
@@ -116,10 +119,19 @@ func (m *modelList) ask(ctx context.Context, name string, lister provider.Lister
 			m.log.Warn("a provider's model list is not to be had", "provider", name, "error", err.Error())
 		} else {
 			entry.models = models
+			m.router.Learn(name, ids(models))
 		}
 		m.known[name] = entry
 		return nil, nil
 	})
+}
+
+func ids(models []provider.ModelInfo) []string {
+	out := make([]string, len(models))
+	for i := range models {
+		out[i] = models[i].ID
+	}
+	return out
 }
 
 // modelWriter is a codec that has a form for model lists.

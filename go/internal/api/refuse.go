@@ -25,6 +25,7 @@ func (d *Door) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 // refuse answers a request that failed before its answer began.
 func (d *Door) refuse(w http.ResponseWriter, codec protocol.Codec, head protocol.Head, err error) {
 	failure := llm.AsError(err)
+	d.watch.Refused(failure.Kind)
 	if failure.Kind == llm.Internal {
 		d.log.Error("internal error", "request_id", head.RequestID, "error", err.Error())
 	}
