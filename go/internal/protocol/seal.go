@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"strings"
+	"sync/atomic"
 )
 
 // Sealer wraps what an upstream signed or encrypted so that it can travel
@@ -16,10 +17,17 @@ import (
 // protocol's own form; "provider/family" is the origin of one that came
 // wrapped. An encoder sends a seal on when its origin is the target's Origin,
 // or the name of the encoder's own protocol; otherwise it drops the block.
-type Sealer struct{ key []byte }
+type Sealer struct{ key atomic.Pointer[[]byte] }
 
 // NewSealer returns a sealer with the installation's key, at least 32 bytes.
-func NewSealer(key []byte) *Sealer { return &Sealer{key: key} }
+func NewSealer(key []byte) *Sealer {
+	s := new(Sealer)
+	s.SetKey(key)
+	return s
+}
+
+// SetKey replaces the key; what was wrapped before is none of ours any more.
+func (s *Sealer) SetKey(key []byte) { s.key.Store(&key) }
 
 const envelopePrefix = "gw1."
 
@@ -65,7 +73,7 @@ func (s *Sealer) Unwrap(text string) (Envelope, bool) {
 }
 
 func (s *Sealer) mac(body string) []byte {
-	h := hmac.New(sha256.New, s.key)
+	h := hmac.New(sha256.New, *s.key.Load())
 	h.Write([]byte(body))
 	return h.Sum(nil)[:16]
 }
