@@ -1,0 +1,73 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tokligence/tokligence-gateway/go/internal/app"
+	"github.com/tokligence/tokligence-gateway/go/internal/ledger"
+)
+
+func (c *command) ledgerCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "ledger", Short: "The record of every attempt", Args: cobra.NoArgs}
+	cmd.AddCommand(c.ledgerExport(), c.ledgerVerify())
+	return cmd
+}
+
+// ledgerExport writes one row a line, those included that are still in a
+// journal.
+func (c *command) ledgerExport() *cobra.Command {
+	var f filterFlags
+	var output string
+	cmd := &cobra.Command{
+		Use: "export", Short: "Write the rows as CSV, or with --json as one JSON object a line", Args: cobra.NoArgs,
+		RunE: c.withData(func(cmd *cobra.Command, d *app.Data, _ []string) error {
+			filter, err := f.filter(cmd, d, time.Now())
+			if err != nil {
+				return err
+			}
+			rows := d.Reader().Entries(cmd.Context(), filter)
+			return c.withFile(output, func(w io.Writer) error {
+				if c.flags.json {
+					return ledger.WriteJSON(w, rows)
+				}
+				return ledger.WriteCSV(w, rows)
+			})
+		}),
+	}
+	f.add(cmd, "")
+	cmd.Flags().StringVarP(&output, "output", "o", "", "file to write; the standard output if empty")
+	return cmd
+}
+
+func (c *command) ledgerVerify() *cobra.Command {
+	return &cobra.Command{
+		Use: "verify", Short: "Check that no row was changed or is missing", Args: cobra.NoArgs,
+		RunE: c.withData(func(cmd *cobra.Command, d *app.Data, _ []string) error {
+			report, err := d.Reader().Verify(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if c.flags.json {
+				err = c.printJSON(report)
+			} else {
+				for _, p := range report.Problems {
+					fmt.Fprintln(c.out, p)
+				}
+				fmt.Fprintf(c.out, "%d rows in %d chains: ", report.Rows, report.Chains)
+				if len(report.Problems) == 0 {
+					fmt.Fprintln(c.out, "complete and unchanged.")
+				} else {
+					fmt.Fprintf(c.out, "%d problems.\n", len(report.Problems))
+				}
+			}
+			if err == nil && len(report.Problems) > 0 {
+				err = errTold
+			}
+			return err
+		}),
+	}
+}

@@ -1,0 +1,119 @@
+// Package cli is the command line: it reads flags, calls one room for each
+// command and prints what comes back. It must not decide anything that a
+// room could decide, and keeps no state.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tokligence/tokligence-gateway/go/internal/version"
+)
+
+// The programs. Both are one file under two names.
+const (
+	programCLI    = "gateway"
+	programDaemon = "gatewayd"
+)
+
+// Main runs the program that argv[0] names, else the one called name, and
+// returns its exit code: 0 done, 1 failed, 2 misused.
+func Main(name string, argv []string) int {
+	base := strings.TrimSuffix(filepath.Base(argv[0]), ".exe")
+	if base == programCLI || base == programDaemon {
+		name = base
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	c := &command{out: os.Stdout, err: os.Stderr, in: os.Stdin}
+	return c.run(ctx, name, argv[1:])
+}
+
+// command is what all commands share.
+type command struct {
+	out, err io.Writer
+	in       io.Reader
+	flags    globalFlags
+}
+
+type globalFlags struct {
+	config  string
+	dataDir string
+	json    bool
+}
+
+// errTold is an error whose words have been printed already.
+var errTold = errors.New("told")
+
+// usageError is a command line that makes no sense.
+type usageError struct{ error }
+
+func (c *command) run(ctx context.Context, name string, args []string) int {
+	root := c.root()
+	if name == programDaemon {
+		root = c.daemon()
+	}
+	root.SetArgs(args)
+	root.SetOut(c.out)
+	root.SetErr(c.err)
+	root.SetIn(c.in)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	err := root.ExecuteContext(ctx)
+	var usage usageError
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, errTold):
+		return 1
+	case errors.As(err, &usage) || strings.HasPrefix(err.Error(), "unknown command"):
+		fmt.Fprintf(c.err, "%s: %s\nSee '%s --help'.\n", name, err, name)
+		return 2
+	}
+	fmt.Fprintf(c.err, "%s: %s\n", name, describe(err))
+	return 1
+}
+
+// root is the program gateway.
+func (c *command) root() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:           programCLI,
+		Short:         "Tokligence Gateway: one door between AI clients and model providers",
+		Version:       version.Version(),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+	}
+	c.globals(cmd)
+	cmd.AddCommand(
+		c.initCommand(), c.serveCommand("serve"), c.usersCommand(), c.keysCommand(), c.usageCommand(),
+		c.ledgerCommand(), c.modelsCommand(), c.routeCommand(), c.configCommand(), c.migrateCommand(),
+		c.doctorCommand(), c.healthcheckCommand(), c.versionCommand(),
+	)
+	return cmd
+}
+
+// daemon is the program gatewayd: gateway serve under a name of its own.
+func (c *command) daemon() *cobra.Command {
+	cmd := c.serveCommand(programDaemon)
+	cmd.Version = version.Version()
+	cmd.SilenceErrors, cmd.SilenceUsage = true, true
+	cmd.CompletionOptions.DisableDefaultCmd = true
+	c.globals(cmd)
+	return cmd
+}
+
+func (c *command) globals(cmd *cobra.Command) {
+	f := cmd.PersistentFlags()
+	f.StringVar(&c.flags.config, "config", "", "configuration file (TOKLIGENCE_CONFIG)")
+	f.StringVar(&c.flags.dataDir, "data-dir", "", "data folder (TOKLIGENCE_DATA_DIR, default ~/.tokligence)")
+	f.BoolVar(&c.flags.json, "json", false, "print JSON instead of text for people")
+}

@@ -1,0 +1,179 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tokligence/tokligence-gateway/go/internal/app"
+	"github.com/tokligence/tokligence-gateway/go/internal/config"
+	"github.com/tokligence/tokligence-gateway/go/internal/logging"
+	"github.com/tokligence/tokligence-gateway/go/internal/secret"
+	"github.com/tokligence/tokligence-gateway/go/internal/version"
+)
+
+// serveFlags are those of the daemon alone.
+type serveFlags struct {
+	readyJSON   bool
+	parentWatch string
+}
+
+func (c *command) serveCommand(name string) *cobra.Command {
+	var f serveFlags
+	cmd := &cobra.Command{
+		Use: name, Short: "Run the gateway until it is told to stop", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.serve(cmd, f) },
+	}
+	cmd.Flags().String("listen", "", "address to listen on, port 0 for a free one (TOKLIGENCE_LISTEN, default 127.0.0.1:8081)")
+	cmd.Flags().String("mode", "", "personal or team (TOKLIGENCE_MODE)")
+	cmd.Flags().BoolVar(&f.readyJSON, "ready-json", false, "print one line of JSON on standard output when ready, and nothing else")
+	cmd.Flags().StringVar(&f.parentWatch, "parent-watch", "", "stop when the parent is gone: stdin (it closes) or pid (it changes)")
+	return cmd
+}
+
+// serve runs the daemon: until SIGTERM, SIGINT or the death of the parent. A
+// second signal cuts the calls in flight.
+func (c *command) serve(cmd *cobra.Command, f serveFlags) (err error) {
+	cfg, err := c.load(cmd)
+	if err != nil {
+		return err
+	}
+	logger, err := logging.Open(logOptions(cfg, programDaemon, c.err))
+	if err != nil {
+		return fmt.Errorf("opening the log: %w", err)
+	}
+	defer func() { err = errors.Join(err, logger.Close()) }()
+	ctx, gone := context.WithCancelCause(cmd.Context())
+	defer gone(nil)
+	watch, err := watchParent(f.parentWatch, c.in)
+	if err != nil {
+		return usageError{err}
+	}
+	if watch != nil {
+		go func() { gone(watch(ctx)) }() // ends with ctx
+	}
+	a, err := app.New(ctx, app.Options{Config: cfg, Log: logger.Logger, Announce: c.announce})
+	if err != nil {
+		return err
+	}
+	if err := a.Start(ctx); err != nil {
+		return errors.Join(listenHint(err, cfg), a.Close())
+	}
+	c.greet(a, f.readyJSON)
+	follow := c.followConfig(ctx, cmd, a, logger)
+	err = wait(ctx, a, logger.Logger)
+	follow()
+	return errors.Join(err, c.shutdown(a, cfg, logger.Logger))
+}
+
+// wait returns when the daemon is to end.
+func wait(ctx context.Context, a *app.App, log *slog.Logger) error {
+	select {
+	case <-ctx.Done():
+		log.Info("stopping", "why", context.Cause(ctx).Error())
+		return nil
+	case err := <-a.Failed():
+		return fmt.Errorf("serving ended: %w", err)
+	}
+}
+
+func (c *command) shutdown(a *app.App, cfg *config.Config, log *slog.Logger) error {
+	again, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	ctx, cancel := context.WithTimeout(again, cfg.Shutdown.Delay+cfg.Shutdown.Grace)
+	defer cancel()
+	err := a.Stop(ctx)
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		log.Warn("calls in flight were cut")
+		return nil
+	}
+	log.Info("stopped")
+	return err
+}
+
+// greet says where the gateway is.
+func (c *command) greet(a *app.App, asJSON bool) {
+	if asJSON {
+		line, _ := json.Marshal(struct { // strings and numbers always encode
+			Event   string `json:"event"`
+			URL     string `json:"url"`
+			Port    int    `json:"port"`
+			PID     int    `json:"pid"`
+			Version string `json:"version"`
+		}{"ready", a.URL(), a.Port(), os.Getpid(), version.Version()})
+		fmt.Fprintf(c.out, "%s\n", line)
+		return
+	}
+	fmt.Fprintf(c.out, "Tokligence Gateway %s is ready at %s\n\n", version.Version(), a.URL())
+	fmt.Fprintf(c.out, "A first request:\n\n  curl %s/v1/chat/completions -H 'content-type: application/json'%s \\\n"+
+		"    -d '{\"model\":\"loopback\",\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]}'\n\n", a.URL(), a.KeyHint())
+}
+
+// announce shows the first key of a team, on the terminal and nowhere else.
+func (c *command) announce(token secret.Secret) {
+	fmt.Fprintf(c.err, "\nThe administrator's key, shown this once:\n\n  %s\n\nMake others with 'gateway users create' and 'gateway keys create'.\n\n", token.Reveal())
+}
+
+// listenHint says what to do about an address that cannot be taken.
+func listenHint(err error, cfg *config.Config) error {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%w; another program, maybe another gateway, has it: stop it, or choose another address with --listen or TOKLIGENCE_LISTEN (%s now)",
+			err, cfg.Listen)
+	}
+	return err
+}
+
+// followConfig reloads on change of the file and on SIGHUP. The function it
+// returns ends that.
+func (c *command) followConfig(ctx context.Context, cmd *cobra.Command, a *app.App, logger *logging.Log) (stop func()) {
+	w, err := config.Watch(c.configOptions(cmd), logger.Logger, func(cfg *config.Config) {
+		if err := a.Reload(cfg); err != nil {
+			logger.Error("reload", "error", err.Error())
+			return
+		}
+		logger.SetLevel(cfg.Log.Level)
+		logger.Scrub(cfg.Secrets()...)
+		logger.Info("configuration reloaded", "file", cfg.File)
+	})
+	if err != nil {
+		logger.Warn("the configuration file is not watched; send SIGHUP after a change", "error", err.Error())
+	}
+	hup := make(chan os.Signal, 1)
+	notifyReload(hup)
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-hup:
+				w.Reload()
+			}
+		}
+	}()
+	return func() {
+		cancel()
+		<-done
+		signal.Stop(hup)
+		w.Close()
+	}
+}
+
+// logOptions says how a program logs.
+func logOptions(cfg *config.Config, program string, stderr io.Writer) logging.Options {
+	return logging.Options{
+		Program: program, Level: cfg.Log.Level, Format: cfg.Log.Format, File: cfg.Log.File, Dir: cfg.Log.Dir,
+		MaxSize: int64(cfg.Log.MaxSize), MaxAge: cfg.Log.MaxAge, MaxFiles: cfg.Log.MaxFiles,
+		Stderr: stderr, StderrFormat: cfg.Log.Stderr, Secrets: cfg.Secrets(),
+	}
+}
