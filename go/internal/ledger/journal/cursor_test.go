@@ -212,15 +212,15 @@ func FuzzCursor(f *testing.F) {
 		f.Add(b)
 		f.Add(b[:len(b)-3])
 	}
+	if err := os.Remove(segPath(dir, 2)); err != nil {
+		f.Fatal(err)
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		dir := filepath.Join(t.TempDir(), testChain)
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			t.Fatal(err)
-		}
 		if err := os.WriteFile(segPath(dir, 1), b, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		c := NewCursor(filepath.Dir(dir), testChain, 0, nil)
+		c := NewCursor(root, testChain, 0, nil)
+		defer c.Close() //nolint:errcheck // only a test
 		c.Final()
 		last := uint64(0)
 		for {

@@ -195,16 +195,18 @@ func TestTrimKeepsWhatIsDamagedAside(t *testing.T) {
 		}
 		add(t, j, string(make([]byte, 800)))
 	}
-	waitFor(t, "two segments kept aside", func() bool {
+	waitFor(t, "one segment kept aside and the others removed", func() bool {
 		if err := j.Trim(3, func(i int) bool { return i == 2 }); err != nil {
 			t.Fatal(err)
 		}
 		kept, _ := Corrupt(root)
 		all, _ := segments(j.folder.dir)
-		return len(kept) == 1 && len(all) > 0 && all[0] > 2
+		h := j.Holding()
+		return len(kept) == 1 && len(all) > 0 && all[0] > 2 && len(h) > 0 && h[0] > 3
 	})
-	if h := j.Holding(); len(h) == 0 || h[0] <= 3 {
-		t.Errorf("the segments that remain end at %v", h)
+	got := read(t, NewCursor(root, j.Folder().Chain(), 4, func(d Damage) { t.Error(d) }))
+	if len(got) != 2 {
+		t.Errorf("%d records remain of 4 and 5", len(got))
 	}
 }
 
