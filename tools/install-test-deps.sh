@@ -1,7 +1,25 @@
 #!/bin/sh
-# Installs what the Go tests need and a plain machine may lack: a PostgreSQL
-# server. The tests start their own; the one of the system is left alone.
+# Installs what the tests need and a plain machine may lack: a PostgreSQL
+# server (the tests start their own; the one of the system is left alone) and,
+# in the project's own folders, the official Node and Python clients.
 set -eu
+cd "$(dirname "$0")/.."
+
+clients() {
+	js=go/test/sdk/js
+	if [ ! -f $js/node_modules/installed ] || [ $js/package-lock.json -nt $js/node_modules/installed ]; then
+		(cd $js && npm ci --no-audit --no-fund --loglevel=error)
+		touch $js/node_modules/installed
+	fi
+	py=go/test/sdk/py
+	[ -x $py/.venv/bin/python ] || python3 -m venv $py/.venv
+	if [ ! -f $py/.venv/installed ] || [ $py/requirements.txt -nt $py/.venv/installed ]; then
+		$py/.venv/bin/pip install -q --disable-pip-version-check -r $py/requirements.txt
+		touch $py/.venv/installed
+	fi
+	echo "Clients: Node $(node --version), $($py/.venv/bin/python --version)"
+}
+clients
 
 for bin in /usr/lib/postgresql/*/bin/initdb /usr/pgsql-*/bin/initdb /opt/homebrew/opt/postgresql*/bin/initdb; do
 	if [ -x "$bin" ] && [ -x "$(dirname "$bin")/postgres" ]; then

@@ -14,6 +14,7 @@ import (
 func (c *command) configCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "config", Short: "The configuration and where each value comes from", Args: cobra.NoArgs}
 	cmd.AddCommand(c.configShow(), c.configValidate(), c.configWrite("schema", "Print the JSON Schema of the file", config.WriteSchema),
+		c.configWrite("example", "Print a commented example", config.WriteExample),
 		c.configWrite("reference", "Print the reference of all settings", func(w io.Writer) error {
 			return config.WriteReference(w, app.PresetNames())
 		}))

@@ -1,0 +1,25 @@
+#!/bin/sh
+# Writes the generated files anew; with --check it writes nothing and fails if
+# one is out of date. Needs bin/gateway (make build).
+set -eu
+cd "$(dirname "$0")/.."
+check=${1:-}
+status=0
+
+# made FILE COMMAND... holds FILE against what COMMAND prints.
+made() {
+	file=$1
+	shift
+	if [ "$check" != --check ]; then
+		"$@" >"$file.new"
+		mv "$file.new" "$file"
+	elif ! "$@" | cmp -s - "$file"; then
+		echo "$file is out of date: run 'make generate'" >&2
+		status=1
+	fi
+}
+
+made docs/config.schema.json bin/gateway config schema
+made docs/configuration.md bin/gateway config reference
+made config/tokligence.example.yaml bin/gateway config example
+exit $status
