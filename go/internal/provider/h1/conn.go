@@ -19,10 +19,18 @@ const (
 
 	// maxInterim bounds the 1xx answers before the real one.
 	maxInterim = 16
+
+	// refusalWait is how long an answer is awaited when the request could not
+	// be written whole: a server may refuse a large body half-way.
+	refusalWait = time.Second
+
+	// unendedWait is how long the end of a body that nobody waited for may
+	// take when its connection is wanted again. It usually has come already.
+	unendedWait = 5 * time.Millisecond
 )
 
-// long past: a deadline that has always been missed.
-var longPast = time.Unix(1, 0)
+// longPast is a deadline that has always been missed.
+func longPast() time.Time { return time.Unix(1, 0) }
 
 // conn is one connection. Between take and put it belongs to one exchange.
 type conn struct {
@@ -36,15 +44,20 @@ type conn struct {
 	raw     syscall.RawConn
 	counted *countedConn
 	plain   uint64 // bytes written without TLS
-	probe   probe  // state of the system's part, see quiet and unreached
+	probe   probe  // state of the system's part, see quiet
 
 	buf      []byte
-	pos, end int // unread bytes are buf[pos:end]
+	pos, end int           // unread bytes are buf[pos:end]
+	patience time.Duration // how long await waits
 
 	vec, vecLeft net.Buffers // of the request being written
 
 	readBy, writeBy time.Time // deadlines set
 	idleSince       time.Time
+
+	// unended is the body of the last exchange where its end was not read.
+	unended    chunks
+	hasUnended bool
 
 	// cancelled is set, and the deadlines moved to the past, when the
 	// context of the exchange ends or its body is closed during a read.
@@ -70,11 +83,10 @@ func (cn *conn) exchange(ctx context.Context, req *http.Request) (*http.Response
 	sendErr := cn.send(req)
 	wait := cn.client.o.HeaderTimeout
 	if sendErr != nil {
-		if !cn.wrote || cn.cancelled.Load() || isTimeout(sendErr) {
+		if !cn.wrote || cn.cancelled.Load() {
 			return nil, cn.during("send", sendErr)
 		}
-		// A server may refuse a large body before it has read all of it.
-		wait = time.Second
+		wait = refusalWait
 	}
 	cn.readWithin(wait)
 	if err := cn.readHead(req, x); err != nil {
@@ -108,8 +120,8 @@ func (cn *conn) readHead(req *http.Request, x *answer) error {
 
 // mayRepeat reports whether a request that failed on a used connection may be
 // sent again on a fresh one. A POST costs money, so it is not enough that no
-// answer came: either nothing was written, or the peer had closed its side
-// before a byte of the request reached it, or the method is harmless.
+// answer came: either nothing was written, or none of it reached the server,
+// or the method is harmless.
 func (cn *conn) mayRepeat(req *http.Request, err error) bool {
 	if cn.heard || cn.cancelled.Load() || isTimeout(err) {
 		return false
@@ -117,17 +129,14 @@ func (cn *conn) mayRepeat(req *http.Request, err error) bool {
 	if !cn.wrote {
 		return true
 	}
-	ended := errors.Is(err, io.EOF) || errors.Is(err, syscall.EPIPE)
-	if !ended && !errors.Is(err, syscall.ECONNRESET) {
+	if !errors.Is(err, io.EOF) && !errors.Is(err, syscall.EPIPE) && !errors.Is(err, syscall.ECONNRESET) {
 		return false
 	}
 	switch method(req) {
 	case http.MethodGet, http.MethodHead, http.MethodOptions:
 		return true
 	}
-	// The end of the peer's stream acknowledges all that had reached it. A
-	// reset does not, so it proves nothing.
-	return ended && cn.unreached()
+	return cn.unreached()
 }
 
 // sent is the number of bytes the socket has been given.
@@ -138,7 +147,13 @@ func (cn *conn) sent() uint64 {
 	return cn.plain
 }
 
-// fill reads once more into the buffer, which has room.
+// await reads more into the buffer, within cn.patience.
+func (cn *conn) await() error {
+	cn.readWithin(cn.patience)
+	return cn.fill()
+}
+
+// fill reads once more into the buffer.
 func (cn *conn) fill() error {
 	if cn.pos == cn.end {
 		cn.pos, cn.end = 0, 0
@@ -147,6 +162,9 @@ func (cn *conn) fill() error {
 		cn.buf = make([]byte, readBuffer)
 	}
 	if cn.end == len(cn.buf) {
+		if cn.pos == 0 {
+			return malformed("a line without an end")
+		}
 		copy(cn.buf, cn.buf[cn.pos:cn.end])
 		cn.pos, cn.end = 0, cn.end-cn.pos
 	}
@@ -154,12 +172,32 @@ func (cn *conn) fill() error {
 	cn.end += n
 	if n > 0 {
 		cn.heard = true
-		return nil
+		return nil // an error will come again
 	}
 	if err == nil {
 		return io.ErrNoProgress
 	}
 	return err
+}
+
+// take hands out buffered bytes, or reads into p itself.
+func (cn *conn) take(p []byte) (int, error) {
+	if cn.pos == cn.end {
+		if len(p) >= readBuffer {
+			cn.readWithin(cn.patience)
+			n, err := cn.nc.Read(p)
+			if n > 0 {
+				err = nil // it will come again
+			}
+			return n, err
+		}
+		if err := cn.await(); err != nil {
+			return 0, err
+		}
+	}
+	n := copy(p, cn.buf[cn.pos:cn.end])
+	cn.pos += n
+	return n, nil
 }
 
 // readWithin sets the read deadline. Setting one costs more than a small
@@ -184,14 +222,14 @@ func (cn *conn) within(d time.Duration, by *time.Time, set func(time.Time) error
 	}
 	_ = set(*by) // fails on a closed connection only, as the next read or write will
 	if cn.cancelled.Load() {
-		_ = cn.nc.SetDeadline(longPast)
+		_ = cn.nc.SetDeadline(longPast())
 	}
 }
 
 // interrupt ends reads and writes under way. It may run at any time.
 func (cn *conn) interrupt() {
 	cn.cancelled.Store(true)
-	_ = cn.nc.SetDeadline(longPast) // fails on a closed connection only
+	_ = cn.nc.SetDeadline(longPast()) // fails on a closed connection only
 }
 
 // release ends the exchange. A connection is used again only when nothing is
@@ -206,6 +244,47 @@ func (cn *conn) release(reuse bool) {
 		cn.buf = nil
 	}
 	cn.client.put(cn)
+}
+
+// releaseUnended ends an exchange whose body has been read up to its end but
+// for the end itself, which often comes in a packet of its own. It is read
+// when the connection is wanted again, see usable.
+func (cn *conn) releaseUnended(rest chunks) {
+	last, err := rest.next(cn, false)
+	switch {
+	case last || err != nil || rest.left > 0:
+		cn.release(last)
+		return
+	case !cn.unwatch() || cn.cancelled.Load():
+		cn.destroy()
+		return
+	}
+	cn.unended, cn.hasUnended = rest, true
+	cn.client.put(cn)
+}
+
+// usable reports whether an idle connection can carry another exchange: open,
+// and nothing to read on it. Whatever a server says unasked ends the
+// connection: more than it had announced, a time-out answer, an alert.
+func (cn *conn) usable() bool {
+	if cn.hasUnended {
+		cn.hasUnended = false
+		cn.patience = unendedWait
+		if last, err := cn.unended.next(cn, true); !last || err != nil || cn.pos != cn.end {
+			return false
+		}
+	}
+	return !cn.hoards() && cn.quiet()
+}
+
+// hoards reports whether TLS holds bytes that the socket no longer shows.
+func (cn *conn) hoards() bool {
+	if cn.counted == nil {
+		return false
+	}
+	cn.readBy = longPast()
+	_ = cn.nc.SetReadDeadline(cn.readBy) // fails on a closed connection only
+	return !isTimeout(cn.fill())
 }
 
 // unwatch lets go of the context. It is false when that has ended.

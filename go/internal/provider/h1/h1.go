@@ -25,7 +25,7 @@ type Options struct {
 	TLSTimeout    time.Duration // handshake, default 10 s
 	WriteTimeout  time.Duration // sending a request, default 30 s and 1 s more per 64 KiB
 	HeaderTimeout time.Duration // from the request's last byte to the answer's head, default 120 s
-	StallTimeout  time.Duration // between two reads of a body, default 300 s
+	StallTimeout  time.Duration // between two reads of a body, default 120 s
 	KeepIdle      time.Duration // an unused connection is closed after it, default 90 s
 
 	MaxIdlePerHost int // default 512
@@ -34,8 +34,7 @@ type Options struct {
 	// TLS is cloned. Server name, ALPN and a session cache are filled in.
 	TLS *tls.Config
 
-	// Dial replaces the dialer; Control and KeepIdle's sockets options are
-	// then its business.
+	// Dial replaces the dialer, which alone heeds Control.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 	// Control sees every resolved address before it is connected to.
@@ -51,7 +50,7 @@ func (o *Options) fill() {
 		{&o.TLSTimeout, 10 * time.Second},
 		{&o.WriteTimeout, 30 * time.Second},
 		{&o.HeaderTimeout, 120 * time.Second},
-		{&o.StallTimeout, 300 * time.Second},
+		{&o.StallTimeout, 120 * time.Second},
 		{&o.KeepIdle, 90 * time.Second},
 	} {
 		if *d.field == 0 {
@@ -84,7 +83,7 @@ func (o *Options) fill() {
 type Client struct {
 	o     Options
 	stats counters
-	cuts  sync.WaitGroup // closings under way, see body.linger
+	heads sync.Pool // of *[]byte, that requests are put together in
 
 	mu     sync.Mutex
 	idle   map[origin]*[]*conn // last used last
@@ -98,14 +97,19 @@ type origin struct{ scheme, host string }
 // New returns a client.
 func New(o Options) *Client {
 	o.fill()
-	return &Client{o: o, idle: make(map[origin]*[]*conn)}
+	c := &Client{o: o, idle: make(map[origin]*[]*conn)}
+	c.heads.New = func() any {
+		b := make([]byte, 0, 4<<10)
+		return &b
+	}
+	return c
 }
 
 // RoundTrip sends req and reads the head of the answer. Cancelling the
 // context of req ends the reading of the body too. A request is repeated once
 // only where the first try provably did nothing, see conn.mayRepeat.
 func (c *Client) RoundTrip(req *http.Request) (*http.Response, error) {
-	defer closeBody(req)
+	defer func() { closeBody(req) }()
 	if err := check(req); err != nil {
 		return nil, err
 	}
@@ -129,9 +133,14 @@ func (c *Client) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		again := reused && ctx.Err() == nil && cn.mayRepeat(req, err)
 		cn.destroy()
-		if !again || !rewind(req) {
+		if !again {
 			return nil, cn.explain(ctx, err)
 		}
+		fresh, ok := rewind(req)
+		if !ok {
+			return nil, cn.explain(ctx, err)
+		}
+		req = fresh
 		c.stats.repeated.Add(1)
 		cn, reused = nil, false
 	}
@@ -151,7 +160,7 @@ func (c *Client) CloseIdleConnections() {
 }
 
 // Close closes idle connections now and those in use when their answer has
-// been read. It waits for nothing but the ends of streams being awaited.
+// been read. It does not wait for them.
 func (c *Client) Close() error {
 	c.mu.Lock()
 	c.closed = true
@@ -161,7 +170,6 @@ func (c *Client) Close() error {
 	}
 	c.mu.Unlock()
 	c.CloseIdleConnections()
-	c.cuts.Wait()
 	return nil
 }
 
@@ -178,8 +186,8 @@ func check(req *http.Request) error {
 		return errors.New("h1: the method is not a token")
 	case strings.ContainsFunc(req.URL.RawQuery, func(r rune) bool { return r <= ' ' || r == 0x7f }):
 		return errors.New("h1: the query holds a control character or a space")
-	case !isValue(req.URL.Host) || !isValue(req.Host):
-		return errors.New("h1: the host holds a control character")
+	case !isHost(req.URL.Host) || !isHost(req.Host):
+		return errors.New("h1: the host holds a character that no host has")
 	}
 	for name, values := range req.Header {
 		if !isToken(name) {
@@ -192,6 +200,10 @@ func check(req *http.Request) error {
 		}
 	}
 	return nil
+}
+
+func isHost(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune("/?#@\\", r) })
 }
 
 func method(req *http.Request) string {
@@ -207,19 +219,20 @@ func closeBody(req *http.Request) {
 	}
 }
 
-// rewind makes the body ready to be sent again.
-func rewind(req *http.Request) bool {
+// rewind returns a request whose body can be sent again, if there is a way.
+func rewind(req *http.Request) (*http.Request, bool) {
 	if _, ok := req.Body.(*Body); ok || noBody(req) {
-		return true
+		return req, true
 	}
 	if req.GetBody == nil {
-		return false
+		return nil, false
 	}
 	body, err := req.GetBody()
 	if err != nil {
-		return false
+		return nil, false
 	}
 	closeBody(req)
-	req.Body = body
-	return true
+	again := *req // the caller's must not change
+	again.Body = body
+	return &again, true
 }

@@ -2,7 +2,6 @@ package h1
 
 import (
 	"bytes"
-	"io"
 	"net/http"
 	"strings"
 )
@@ -50,31 +49,49 @@ func (cn *conn) parseHead(resp *http.Response, b *body, method string) error {
 // rawHead returns the bytes of a head up to its empty line, which is left
 // out, and moves on behind it. It is valid until the next read.
 func (cn *conn) rawHead() ([]byte, error) {
-	scanned := 0
+	scanned := 0 // whole lines of the unread bytes
 	for {
 		unread := cn.buf[cn.pos:cn.end]
-		if i := bytes.Index(unread[scanned:], []byte("\r\n\r\n")); i >= 0 {
-			head := unread[:scanned+i+2]
-			cn.pos += scanned + i + 4
-			return head, nil
-		}
-		if len(unread) > 0 && !couldBeHTTP(unread) {
+		end, err := headEnd(unread, &scanned)
+		switch {
+		case err != nil:
+			return nil, err
+		case end > 0:
+			cn.pos += end
+			return unread[:end-len("\r\n")], nil
+		case len(unread) > 0 && !couldBeHTTP(unread):
 			return nil, malformed("it does not start with HTTP/1.")
-		}
-		if len(unread) >= cn.client.o.MaxHeaderBytes {
+		case len(unread) >= cn.client.o.MaxHeaderBytes:
 			return nil, malformed("the head exceeds the size limit")
-		}
-		scanned = max(0, len(unread)-3)
-		if cn.end == len(cn.buf) && cn.pos == 0 && cn.end > 0 {
+		case cn.end == len(cn.buf) && cn.pos == 0 && cn.end > 0:
 			larger := make([]byte, min(2*len(cn.buf), cn.client.o.MaxHeaderBytes+readBuffer))
-			copy(larger, cn.buf[:cn.end])
+			copy(larger, cn.buf)
 			cn.buf = larger
 		}
 		if err := cn.fill(); err != nil {
-			if len(unread) > 0 && err == io.EOF { //nolint:errorlint // the contract of io.Reader
-				return nil, io.ErrUnexpectedEOF
+			if len(unread) > 0 {
+				err = unexpected(err)
 			}
 			return nil, err
+		}
+	}
+}
+
+// headEnd returns the length of a head with its empty line, 0 where that has
+// not come. Scanned is how far it has looked before. A line that does not end
+// in CR LF is refused: other readers may see other lines.
+func headEnd(b []byte, scanned *int) (int, error) {
+	for {
+		i := bytes.IndexByte(b[*scanned:], '\n')
+		if i < 0 {
+			return 0, nil
+		}
+		if i == 0 || b[*scanned+i-1] != '\r' {
+			return 0, malformed("a line of the head ends in a bare line feed")
+		}
+		*scanned += i + 1
+		if i == 1 {
+			return *scanned, nil
 		}
 	}
 }
@@ -144,14 +161,12 @@ func frame(resp *http.Response, b *body, method string) error {
 	}
 	b.reuse = persistent(resp)
 	coding := h["Transfer-Encoding"]
-	if len(coding) > 0 {
-		if len(coding) > 1 || !strings.EqualFold(coding[0], "chunked") || resp.ProtoMinor == 0 {
-			return malformed("an unknown transfer encoding")
-		}
-		// The chunks count, and the connection is not trusted further.
-		b.reuse = b.reuse && length < 0
-		length = -1
-		delete(h, "Content-Length")
+	switch {
+	case len(coding) == 0:
+	case len(coding) > 1 || !strings.EqualFold(coding[0], "chunked") || resp.ProtoMinor == 0:
+		return malformed("an unknown transfer encoding")
+	case length >= 0:
+		return malformed("both a content length and a transfer encoding")
 	}
 	resp.ContentLength = length
 	switch {
@@ -219,10 +234,20 @@ func persistent(resp *http.Response) bool {
 	return keep
 }
 
+// The characters of a token (RFC 9110, section 5.6.2), a bit each.
+const (
+	tokenLow = 1<<'!' | 1<<'#' | 1<<'$' | 1<<'%' | 1<<'&' | 1<<'\'' | 1<<'*' | 1<<'+' | 1<<'-' | 1<<'.' |
+		(1<<10-1)<<'0'
+	tokenHigh = (1<<26-1)<<('A'-64) | 1<<('^'-64) | 1<<('_'-64) | 1<<('`'-64) |
+		(1<<26-1)<<('a'-64) | 1<<('|'-64) | 1<<('~'-64)
+)
+
 func isToken(s string) bool {
 	for i := range len(s) {
-		c := s[i]
-		if c <= ' ' || c >= 0x7f || strings.IndexByte(`"(),/:;<=>?@[\]{}`, c) >= 0 {
+		switch c := s[i]; {
+		case c < 64 && uint64(tokenLow)>>c&1 == 1:
+		case c >= 64 && c < 128 && uint64(tokenHigh)>>(c-64)&1 == 1:
+		default:
 			return false
 		}
 	}
@@ -230,7 +255,7 @@ func isToken(s string) bool {
 }
 
 // isValue reports whether s holds no control character but tabs.
-func isValue(s string) bool {
+func isValue[T string | []byte](s T) bool {
 	for i := range len(s) {
 		if c := s[i]; c < ' ' && c != '\t' || c == 0x7f {
 			return false

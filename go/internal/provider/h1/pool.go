@@ -39,14 +39,14 @@ func (c *Client) Stats() Stats {
 }
 
 // take returns the connection used last, so that surplus ones grow old, or
-// nil. Those that their server has closed in the meantime are left out.
+// nil. Those that have become unusable are closed.
 func (c *Client) take(to origin) *conn {
 	for {
 		cn := c.pop(to)
 		if cn == nil {
 			return nil
 		}
-		if cn.quiet() && (c.o.KeepIdle < 0 || time.Since(cn.idleSince) < c.o.KeepIdle) {
+		if cn.usable() && (c.o.KeepIdle < 0 || time.Since(cn.idleSince) < c.o.KeepIdle) {
 			c.stats.reused.Add(1)
 			return cn
 		}

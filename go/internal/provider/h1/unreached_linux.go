@@ -3,8 +3,10 @@ package h1
 import "golang.org/x/sys/unix"
 
 // unreached reports whether the peer's system has acknowledged nothing of the
-// request under way. Together with the end of the peer's stream that proves
-// that no server has read it: the end acknowledges all that came before.
+// request under way. After the end of the peer's stream, which acknowledges
+// all that came before it, that proves that no server has read the request.
+// After a reset it proves that none had it for longer than an acknowledgement
+// may be delayed (40 ms): too short to have worked on it.
 func (cn *conn) unreached() bool {
 	if cn.raw == nil {
 		return false

@@ -5,19 +5,12 @@ import (
 	"net"
 	"net/http"
 	"strconv"
-	"sync"
 	"time"
 )
 
 // coalesce is the size up to which head and body are copied into one buffer;
 // above it the kernel gathers the segments itself.
 const coalesce = 16 << 10
-
-// heads holds the buffers that requests are put together in.
-var heads = sync.Pool{New: func() any {
-	b := make([]byte, 0, 4<<10)
-	return &b
-}}
 
 // Body is a request body in segments, which can be written in one system call
 // and sent again. It is an io.ReadCloser for other clients.
@@ -60,8 +53,8 @@ func noBody(req *http.Request) bool { return req.Body == nil || req.Body == http
 
 // send writes a whole request.
 func (cn *conn) send(req *http.Request) error {
-	held := heads.Get().(*[]byte)
-	defer heads.Put(held)
+	held := cn.client.heads.Get().(*[]byte)
+	defer cn.client.heads.Put(held)
 	size := req.ContentLength
 	body, segmented := req.Body.(*Body)
 	switch {
@@ -77,17 +70,22 @@ func (cn *conn) send(req *http.Request) error {
 	if limit := cn.client.o.WriteTimeout; limit > 0 {
 		cn.writeWithin(limit + time.Duration(max(size, 0)>>16)*time.Second)
 	}
-	switch {
-	case size == 0:
-		return cn.write(head)
-	case segmented && int64(len(head))+size <= coalesce:
+	if segmented && int64(len(head))+size <= coalesce {
 		for _, s := range body.segments {
 			head = append(head, s...)
 		}
 		*held = head[:0]
+		size = 0
+	}
+	if size == 0 {
 		return cn.write(head)
+	}
+	defer cn.watchEarly().stop()
+	switch {
+	case segmented && cn.counted == nil:
+		return cn.writeVector(head, body.segments)
 	case segmented:
-		return cn.writeSegments(head, body.segments)
+		return cn.writeJoined(head, body.segments)
 	}
 	if err := cn.write(head); err != nil {
 		return err
@@ -102,19 +100,8 @@ func (cn *conn) write(b []byte) error {
 	return err
 }
 
-// writeSegments leaves the gathering to the kernel, or to TLS its records.
-func (cn *conn) writeSegments(head []byte, segments net.Buffers) error {
-	if cn.counted != nil {
-		if err := cn.write(head); err != nil {
-			return err
-		}
-		for _, s := range segments {
-			if err := cn.write(s); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
+// writeVector leaves the gathering to the kernel.
+func (cn *conn) writeVector(head []byte, segments net.Buffers) error {
 	cn.vec = append(append(cn.vec[:0], head), segments...)
 	cn.vecLeft = cn.vec // WriteTo consumes it
 	n, err := cn.vecLeft.WriteTo(cn.nc)
@@ -122,6 +109,30 @@ func (cn *conn) writeSegments(head []byte, segments net.Buffers) error {
 	cn.plain += uint64(n)
 	cn.wrote = cn.wrote || n > 0
 	return err
+}
+
+// writeJoined joins small segments, so that TLS makes few and full records.
+func (cn *conn) writeJoined(held []byte, segments net.Buffers) error {
+	for _, s := range segments {
+		if len(held)+len(s) <= coalesce {
+			held = append(held, s...)
+			continue
+		}
+		if len(held) > 0 {
+			if err := cn.write(held); err != nil {
+				return err
+			}
+		}
+		if held = held[:0]; len(s) < coalesce {
+			held = append(held, s...)
+		} else if err := cn.write(s); err != nil {
+			return err
+		}
+	}
+	if len(held) == 0 {
+		return nil
+	}
+	return cn.write(held)
 }
 
 // copyBody writes a body that is a mere reader.
@@ -133,8 +144,8 @@ func (cn *conn) copyBody(src io.Reader, size int64) error {
 		}
 		return err
 	}
-	held := heads.Get().(*[]byte)
-	defer heads.Put(held)
+	held := cn.client.heads.Get().(*[]byte)
+	defer cn.client.heads.Put(held)
 	piece := (*held)[:cap(*held)]
 	for {
 		n, err := src.Read(piece[16 : len(piece)-2])
