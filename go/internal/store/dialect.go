@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -227,10 +228,12 @@ const (
 	connIdle       = 5 * time.Minute
 	connLife       = 30 * time.Minute // follows a changed address
 	migrationLock  = 0x746f6b6c       // advisory lock key: "tokl"
+	lockPoll       = 50 * time.Millisecond
+	minConns       = 2 // to migrate: one holds the lock
 )
 
 // server reads the URL. Behind a pooler that cannot keep prepared statements
-// the URL says default_query_exec_mode=exec.
+// the URL says default_query_exec_mode=cache_describe.
 func server(address string, conns int) (dialect, error) {
 	config, err := pgx.ParseConfig(address)
 	if err != nil {
@@ -239,10 +242,7 @@ func server(address string, conns int) (dialect, error) {
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = connectTimeout
 	}
-	if conns <= 0 {
-		conns = defaultMaxConns
-	}
-	return postgreSQL{config: config, conns: conns}, nil
+	return postgreSQL{config: config, conns: max(minConns, cmp.Or(conns, defaultMaxConns))}, nil
 }
 
 func (postgreSQL) kind() string            { return "postgres" }
@@ -267,16 +267,26 @@ func (p postgreSQL) open(context.Context) (write, read *gorm.DB, err error) {
 }
 
 // lock holds an advisory lock in a transaction of its own, which unlike one of
-// a session also works behind a pooler.
+// a session also works behind a pooler. Those who wait hold no connection: the
+// one who migrates may need it.
 func (postgreSQL) lock(ctx context.Context, write *sql.DB) (unlock func() error, err error) {
-	tx, err := write.BeginTx(ctx, nil)
-	if err != nil {
-		return nil, err
+	for {
+		tx, err := write.BeginTx(ctx, nil)
+		if err != nil {
+			return nil, err
+		}
+		var mine bool
+		err = tx.QueryRowContext(ctx, "SELECT pg_try_advisory_xact_lock($1)", int64(migrationLock)).Scan(&mine)
+		if err == nil && mine {
+			return tx.Rollback, nil
+		}
+		if err = errors.Join(err, tx.Rollback()); err != nil {
+			return nil, err
+		}
+		if !sleep(ctx, lockPoll) {
+			return nil, ctx.Err()
+		}
 	}
-	if _, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock($1)", int64(migrationLock)); err != nil {
-		return nil, errors.Join(err, tx.Rollback())
-	}
-	return tx.Rollback, nil
 }
 
 func (postgreSQL) appendOnly(table string) []string {

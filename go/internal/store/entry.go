@@ -159,4 +159,3 @@ func storable(s string) string {
 	s = strings.ToValidUTF8(s, string(utf8.RuneError))
 	return strings.ReplaceAll(s, "\x00", string(utf8.RuneError))
 }
-

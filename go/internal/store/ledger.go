@@ -19,8 +19,8 @@ func (s *Store) Apply(ctx context.Context, batch []ledger.Entry) (int, error) {
 		rows[i] = rowOfEntry(&batch[i])
 	}
 	// In one order, so that two appliers with rows in common wait for each
-	// other and never both.
-	slices.SortFunc(rows, func(a, b entryRow) int {
+	// other and never both. Stable: of the same key twice the first stays.
+	slices.SortStableFunc(rows, func(a, b entryRow) int {
 		return cmp.Or(cmp.Compare(a.RequestID, b.RequestID), cmp.Compare(a.Attempt, b.Attempt))
 	})
 	var added int64

@@ -62,6 +62,20 @@ func TestMigrateRaced(t *testing.T) {
 	})
 }
 
+// Those who wait must not use up the connections that the migration needs.
+func TestMigrateRacedWithFewConnections(t *testing.T) {
+	s := opened(t, Options{URL: secret.New(pgtest.Database(t)), MaxConns: 1})()
+	var wait sync.WaitGroup
+	for range 8 {
+		wait.Go(func() {
+			if err := s.Migrate(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wait.Wait()
+}
+
 const instanceURL = "STORE_TEST_INSTANCE_URL"
 
 // TestInstance is one process of TestMigrateRacedByProcesses.

@@ -33,7 +33,7 @@ type Options struct {
 
 	Timeout  time.Duration // for one operation; default 3 s on a server, 10 s on a file
 	Report   time.Duration // for one reading of many rows; default 2 min
-	MaxConns int           // to a server; default 10
+	MaxConns int           // to a server; default 10, at least 2
 }
 
 const (

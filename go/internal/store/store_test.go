@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -149,6 +150,27 @@ func TestFileIsPrivateWhateverItsName(t *testing.T) {
 	}
 }
 
+func TestFileThatCannotBeOpened(t *testing.T) {
+	dir := t.TempDir()
+	garbage := filepath.Join(dir, "garbage.db")
+	if err := os.WriteFile(garbage, []byte(strings.Repeat("no database ", 100)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct{ path, says string }{
+		"garbage":              {garbage, "not a database"},
+		"a folder":             {dir, "is a directory"},
+		"below what is no one": {filepath.Join(garbage, "x.db"), "not a directory"},
+	} {
+		s, err := Open(t.Context(), Options{URL: secret.New("sqlite:" + tt.path)})
+		if err == nil {
+			_ = s.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), tt.says) || !strings.Contains(err.Error(), tt.path) {
+			t.Errorf("%s: error %v, want %q", name, err, tt.says)
+		}
+	}
+}
+
 func TestCloseLeavesOneFile(t *testing.T) {
 	dir := t.TempDir()
 	s, err := Open(t.Context(), Options{DataDir: dir})
@@ -188,19 +210,62 @@ func TestSettingsOfTheFile(t *testing.T) {
 
 func TestServerThatIsDownFailsFast(t *testing.T) {
 	t.Parallel()
-	for _, address := range []string{
-		"postgres://me@127.0.0.1:1/gw", // refuses
-		"postgres://me@192.0.2.1/gw",   // for documentation: nobody answers
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // takes connections and says nothing
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = silent.Close() }()
+	for name, address := range map[string]string{"refusing": "127.0.0.1:1", "silent": silent.Addr().String()} {
+		s := opened(t, Options{URL: secret.New("postgres://me:canary@" + address + "/gw"), Timeout: 300 * time.Millisecond})()
+		for what, do := range map[string]func() error{
+			"Everyone": func() error { _, _, err := s.Everyone(t.Context()); return err },
+			"Ping":     func() error { return s.Ping(t.Context()) },
+			"Migrate":  func() error { return s.Migrate(t.Context()) },
+		} {
+			began := time.Now()
+			err := do()
+			if err == nil || strings.Contains(err.Error(), "canary") {
+				t.Errorf("%s, %s: error %v", name, what, err)
+			}
+			if took := time.Since(began); took > 2*time.Second {
+				t.Errorf("%s, %s: %s until %v", name, what, took, err)
+			}
+		}
+	}
+}
+
+// Somebody else holds what a change needs: it gives up in time, and the next
+// one finds a working connection.
+func TestChangeDoesNotWaitForEver(t *testing.T) {
+	for kind, o := range map[string]Options{
+		"sqlite":   {DataDir: t.TempDir()},
+		"postgres": {URL: secret.New(pgtest.Database(t))},
 	} {
-		s := opened(t, Options{URL: secret.New(address), Timeout: 500 * time.Millisecond})()
-		began := time.Now()
-		_, _, err := s.Everyone(t.Context())
-		if err == nil {
-			t.Errorf("%s: users of nobody", address)
-		}
-		if took := time.Since(began); took > 2*time.Second {
-			t.Errorf("%s: %v after %s", address, err, took)
-		}
+		t.Run(kind, func(t *testing.T) {
+			holder := migrated(t, opened(t, o))
+			o.Timeout = 300 * time.Millisecond
+			s := opened(t, o)()
+			held := holder.write.Begin()
+			if err := held.Exec("UPDATE revisions SET value = value").Error; err != nil {
+				t.Fatal(err)
+			}
+			began := time.Now()
+			if err := s.CreateUser(t.Context(), user("1", "ann")); err == nil {
+				t.Error("changed what somebody holds")
+			}
+			if took := time.Since(began); took > 2*time.Second {
+				t.Errorf("gave up after %s", took)
+			}
+			if _, err := s.Revision(t.Context()); err != nil {
+				t.Errorf("a reader waits for a writer: %v", err)
+			}
+			if err := held.Rollback().Error; err != nil {
+				t.Fatal(err)
+			}
+			if err := s.CreateUser(t.Context(), user("1", "ann")); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }
 
