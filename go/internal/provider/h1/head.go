@@ -191,13 +191,11 @@ func frame(resp *http.Response, b *body, method string) error {
 func contentLength(values []string) (int64, error) {
 	length := int64(-1)
 	for _, v := range values {
-		for part := range strings.SplitSeq(v, ",") {
-			n, ok := digits(strings.Trim(part, " \t"))
-			if !ok || length >= 0 && n != length {
-				return 0, malformed("a bad content length")
-			}
-			length = n
+		n, ok := digits(v)
+		if !ok || length >= 0 && n != length {
+			return 0, malformed("a bad content length")
 		}
+		length = n
 	}
 	return length, nil
 }
