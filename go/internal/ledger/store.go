@@ -74,11 +74,11 @@ const (
 type Sum struct {
 	Group map[Dimension]string
 
-	Attempts, Requests, Failures int64
+	Attempts, Requests, Failures int64 // Failures: failed, cut by the upstream or by our crash
 	Input, CacheRead, CacheWrite int64
 	Output, Reasoning, Media     int64 // Media: audio and image tokens, both ways
 	Cost                         int64 // of the rows whose cost is known
 	Unpriced                     int64 // rows with tokens whose cost is unknown
-	Estimated                    int64 // rows whose usage is not the provider's own word
+	Estimated                    int64 // rows with tokens that are not the provider's own word
 	First, Last                  time.Time
 }

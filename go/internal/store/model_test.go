@@ -124,8 +124,7 @@ func valueOf(e *ledger.Entry, d ledger.Dimension) string {
 func add(sum *ledger.Sum, e *ledger.Entry) {
 	u := &e.Usage
 	sum.Attempts++
-	switch e.Outcome {
-	case ledger.Failed, ledger.CutByUpstream, ledger.Crashed:
+	if slices.Contains([]ledger.Outcome{ledger.Failed, ledger.CutByUpstream, ledger.Crashed}, e.Outcome) {
 		sum.Failures++
 	}
 	sum.Input += u.Input.N
