@@ -21,7 +21,7 @@ type Damage struct {
 }
 
 func (d Damage) String() string {
-	return fmt.Sprintf("journal %s: records %d to %d are lost before or in segment %d", d.Chain, d.From, d.To, d.Segment)
+	return fmt.Sprintf("journal %s: records %d to %d are lost in segment %d", d.Chain, d.From, d.To, d.Segment)
 }
 
 // Cursor reads the records of a folder in order, each number once. It may
@@ -41,6 +41,7 @@ type Cursor struct {
 	pos    int64  // in the file, of the end of buf
 	headed bool   // the head of the segment has been read
 	sealed bool   // the owner has gone on to another segment
+	broken int    // the segment in which something unreadable came last
 }
 
 // NewCursor returns a cursor at the first record there is. Missing records
@@ -110,9 +111,9 @@ func (c *Cursor) take(number uint64) bool {
 		return false
 	}
 	if want := cmp.Or(c.expect, c.from); want != 0 && number > want {
-		c.damaged(Damage{Chain: c.chain, Segment: c.index, From: want, To: number - 1})
+		c.damaged(Damage{Chain: c.chain, Segment: cmp.Or(c.broken, c.index), From: want, To: number - 1})
 	}
-	c.expect = number + 1
+	c.expect, c.broken = number+1, 0
 	return true
 }
 
@@ -252,6 +253,9 @@ func begun(path string, salt uint32) bool {
 // whether there is one. It must not be used before all has been read.
 func (c *Cursor) resync() bool {
 	c.headed = true
+	if len(c.buf) > 0 {
+		c.broken = c.index
+	}
 	for i := 1; i+frameFixed <= len(c.buf); i++ {
 		if _, _, v := parseFrame(c.buf[i:], c.salt); v == whole {
 			c.buf = c.buf[i:]
