@@ -13,6 +13,7 @@ type (
 		Text      string
 		Citations []Opaque
 		Cache     *CacheMark
+		Phase     string // of an answer's message; see Turn.Phase
 	}
 
 	// Media is an image, a document, audio or another file: Data, URL or
@@ -30,6 +31,10 @@ type (
 		Detail  string // low, high, auto, original
 		Cite    *bool  // document citations switched on or off
 		Cache   *CacheMark
+
+		// Raw is the whole block as Origin wrote it, where it says more than
+		// the fields above hold. Other protocols go by the fields.
+		Raw json.RawMessage
 	}
 
 	// Thought is reasoning. Seal is the upstream's signature or encrypted

@@ -1,0 +1,318 @@
+package messages
+
+import (
+	"errors"
+	"io"
+	"time"
+
+	"github.com/tokligence/tokligence-gateway/go/internal/jsonscan"
+	"github.com/tokligence/tokligence-gateway/go/internal/llm"
+	"github.com/tokligence/tokligence-gateway/go/internal/protocol"
+	"github.com/tokligence/tokligence-gateway/go/internal/sse"
+)
+
+// maxBody bounds a whole answer, in bytes.
+const maxBody = 64 << 20
+
+// reader turns an answer into events. Whatever the upstream sends, what comes
+// out is in legal order.
+type reader struct {
+	src    io.Reader
+	frames *sse.Scanner // nil for a whole body
+
+	queue []llm.Event // made by the latest frame
+	pos   int         // of the next event in queue
+
+	started, done bool
+	next          int         // index of the next block
+	open          []openBlock // usually one
+	called        bool        // a tool was called
+	shaped        bool        // jsonTool was
+	usage         llm.Usage
+	stop          llm.Stop
+}
+
+// NewReader reads a stream or one body.
+func (*Codec) NewReader(r io.Reader, stream bool, _ protocol.Target) protocol.EventReader {
+	rd := &reader{src: r}
+	if stream {
+		rd.frames = sse.NewScanner(r, 0)
+	}
+	return rd
+}
+
+// Next returns the next event. Its Delta is valid until the following call.
+func (r *reader) Next() (llm.Event, error) {
+	for r.pos == len(r.queue) {
+		if r.done {
+			return llm.Event{}, io.EOF
+		}
+		r.queue, r.pos = r.queue[:0], 0
+		if err := r.more(); err != nil {
+			return llm.Event{}, err
+		}
+	}
+	r.pos++
+	return r.queue[r.pos-1], nil
+}
+
+// more reads a frame, or the body.
+func (r *reader) more() error {
+	if r.frames == nil {
+		return r.whole()
+	}
+	frame, err := r.frames.Next()
+	switch {
+	case errors.Is(err, io.EOF):
+		r.fail(llm.Errorf(llm.BadUpstream, "The upstream ended its answer before it was complete."))
+		return nil
+	case err != nil:
+		return err
+	}
+	if ev := sse.Parse(frame); ev.HasData && string(ev.Data) != "[DONE]" {
+		r.frame(ev)
+	}
+	return nil
+}
+
+func (r *reader) emit(ev llm.Event) { r.queue = append(r.queue, ev) }
+
+func (r *reader) fail(err *llm.Error) {
+	r.done = true
+	r.emit(llm.Event{Type: llm.Failed, Err: err})
+}
+
+func (r *reader) nonsense(err error) {
+	e := llm.Errorf(llm.BadUpstream, "The upstream sent something that is no Messages answer.")
+	e.Err = err
+	r.fail(e)
+}
+
+// wire holds the members of a frame that mean something.
+type wire struct {
+	kind                         string
+	index                        int64
+	message, block, delta, usage []byte
+}
+
+// readWire finds the members; the kind is the event's name where the data has
+// no type.
+func readWire(ev sse.Event) (wire, error) {
+	w := wire{kind: kindName(ev.Name)}
+	it := jsonscan.Members(ev.Data)
+	for it.Next() {
+		switch string(it.Key()) {
+		case "type":
+			if inner, ok := jsonscan.Inner(it.Value()); ok {
+				w.kind = kindName(inner)
+			}
+		case "index":
+			w.index, _ = jsonscan.Int(it.Value())
+		case "message":
+			w.message = it.Value()
+		case "content_block":
+			w.block = it.Value()
+		case "delta":
+			w.delta = it.Value()
+		case "usage":
+			w.usage = it.Value()
+		}
+	}
+	return w, it.Err()
+}
+
+// The events of a stream.
+const (
+	messageStart = "message_start"
+	blockStart   = "content_block_start"
+	blockDelta   = "content_block_delta"
+	blockStop    = "content_block_stop"
+	messageDelta = "message_delta"
+	messageStop  = "message_stop"
+	errorEvent   = "error"
+)
+
+// kindName returns the name of an event without allocating, "" for one that
+// means nothing to us.
+func kindName(name []byte) string {
+	switch string(name) {
+	case messageStart:
+		return messageStart
+	case blockStart:
+		return blockStart
+	case blockDelta:
+		return blockDelta
+	case blockStop:
+		return blockStop
+	case messageDelta:
+		return messageDelta
+	case messageStop:
+		return messageStop
+	case errorEvent:
+		return errorEvent
+	}
+	return ""
+}
+
+func (r *reader) frame(ev sse.Event) {
+	w, err := readWire(ev)
+	if err != nil {
+		r.nonsense(err)
+		return
+	}
+	switch w.kind {
+	case messageStart:
+		r.start(w.message)
+	case blockStart:
+		r.begin(w.index, w.block)
+	case blockDelta:
+		r.delta(w.index, w.delta)
+	case blockStop:
+		r.end(w.index)
+	case messageDelta:
+		r.begun()
+		if jsonscan.KindOf(w.delta) == jsonscan.Object {
+			readStop(&r.stop, w.delta)
+		}
+		r.meter(w.usage, false)
+	case messageStop:
+		r.finish()
+	case errorEvent:
+		r.fail(failureOf(ev.Data))
+	}
+}
+
+// start opens the answer. An upstream that starts again after it has sent
+// content has broken off the first answer, half a tool call perhaps; going on
+// would make the client run it.
+func (r *reader) start(message []byte) {
+	if r.next > 0 {
+		r.fail(llm.Errorf(llm.BadUpstream, "The upstream began its answer anew in the middle of it."))
+		return
+	}
+	if !r.started {
+		meta := metaOf(message)
+		r.started = true
+		r.emit(llm.Event{Type: llm.Start, Meta: &meta})
+	}
+	if jsonscan.KindOf(message) == jsonscan.Object {
+		r.meter(jsonscan.Get(message, "usage"), true)
+	}
+}
+
+// begun opens the answer for an upstream that forgot to.
+func (r *reader) begun() {
+	if !r.started {
+		r.start(nil)
+	}
+}
+
+func metaOf(message []byte) llm.Meta {
+	meta := llm.Meta{Protocol: origin}
+	if jsonscan.KindOf(message) != jsonscan.Object {
+		return meta
+	}
+	it := jsonscan.Members(message)
+	for it.Next() {
+		switch string(it.Key()) {
+		case "id":
+			meta.ID, _ = jsonscan.Text(it.Value())
+		case "model":
+			meta.Model, _ = jsonscan.Text(it.Value())
+		case "usage":
+			meta.Tier, _ = jsonscan.Text(jsonscan.Get(it.Value(), "service_tier"))
+		}
+	}
+	return meta
+}
+
+// meter reports usage, if there is any.
+func (r *reader) meter(v []byte, start bool) {
+	if jsonscan.KindOf(v) != jsonscan.Object {
+		return
+	}
+	readUsage(&r.usage, v, start)
+	usage := r.usage
+	r.emit(llm.Event{Type: llm.Metered, Usage: &usage})
+}
+
+// finish ends the answer. One without a start has never been.
+func (r *reader) finish() {
+	if !r.started {
+		r.nonsense(nil)
+		return
+	}
+	for len(r.open) > 0 {
+		r.close(0)
+	}
+	if r.stop.Reason == "" {
+		r.stop.Reason = llm.StopEnd
+	}
+	if r.shaped && !r.called && r.stop.Reason == llm.StopTools {
+		r.stop.Reason, r.stop.Raw = llm.StopEnd, wordOf(llm.StopEnd)
+	}
+	if r.stop.Reason == llm.StopRefusal {
+		r.refusal()
+	}
+	r.done = true
+	r.emit(llm.Event{Type: llm.Finish, Stop: r.stop})
+}
+
+// refusal says why the model declined, where the vendor tells.
+func (r *reader) refusal() {
+	why, ok := jsonscan.Inner(jsonscan.Get(r.stop.Details, "explanation"))
+	if !ok || len(why) == 0 {
+		return
+	}
+	r.emit(llm.Event{Type: llm.BlockStart, Index: r.next, Block: llm.Refusal{}})
+	r.emit(llm.Event{Type: llm.BlockDelta, Index: r.next, Delta: why})
+	r.emit(llm.Event{Type: llm.BlockEnd, Index: r.next})
+	r.next++
+}
+
+// whole reads an answer that is one body.
+func (r *reader) whole() error {
+	body, err := io.ReadAll(io.LimitReader(r.src, maxBody+1))
+	if err != nil {
+		return err
+	}
+	if len(body) > maxBody {
+		r.fail(llm.Errorf(llm.BadUpstream, "The upstream's answer exceeds %d bytes.", maxBody))
+		return nil
+	}
+	failure := failureIn(body)
+	if failure != nil {
+		r.fail(failure)
+		return nil
+	}
+	r.start(body)
+	it := jsonscan.Elements(jsonscan.Get(body, "content"))
+	for i := int64(0); it.Next(); i++ {
+		r.begin(i, it.Value())
+		r.end(i)
+	}
+	readStop(&r.stop, body)
+	r.meter(jsonscan.Get(body, "usage"), false)
+	r.finish()
+	return nil
+}
+
+// failureIn returns the failure that a whole body of a successful answer is,
+// or nil.
+func failureIn(body []byte) *llm.Error {
+	if err := jsonscan.Valid(body); err != nil || jsonscan.KindOf(body) != jsonscan.Object {
+		e := llm.Errorf(llm.BadUpstream, "The upstream sent something that is no Messages answer.")
+		e.Err = err
+		return e
+	}
+	if jsonscan.KindOf(jsonscan.Get(body, "content")) == jsonscan.Array {
+		return nil
+	}
+	return failureOf(body)
+}
+
+// failureOf reads an error object that came inside a successful answer.
+func failureOf(v []byte) *llm.Error {
+	word, message := errorWords(v)
+	return upstreamError(0, word, message, retryAfter(nil, message, time.Now()))
+}
