@@ -178,16 +178,27 @@ func showURL(s secret.Secret) string {
 	return u.Scheme + ":" + slashes + user + u.Host + u.EscapedPath()
 }
 
-// password returns what is secret in a URL: its password, or all of it where
-// none can be told apart.
-func password(s secret.Secret) secret.Secret {
+// hidden returns what is secret in a URL: its password, and all of it where
+// more may hide in a query.
+func hidden(s secret.Secret) []secret.Secret {
 	u, err := url.Parse(s.Reveal())
-	if err != nil || u.RawQuery != "" {
-		return s
+	if err != nil {
+		return []secret.Secret{s}
 	}
-	if u.User == nil {
-		return secret.Secret{}
+	var out []secret.Secret
+	if u.User != nil {
+		word, _ := u.User.Password()
+		out = append(out, secret.New(word))
 	}
-	word, _ := u.User.Password()
-	return secret.New(word)
+	if u.RawQuery == "" {
+		return out
+	}
+	for name, values := range u.Query() {
+		if strings.Contains(strings.ToLower(name), "pass") {
+			for _, word := range values {
+				out = append(out, secret.New(word))
+			}
+		}
+	}
+	return append(out, s)
 }

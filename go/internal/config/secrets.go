@@ -156,12 +156,12 @@ func reason(err error) error {
 func (c *Config) Secrets() []secret.Secret {
 	all := []secret.Secret{c.APIKey}
 	for _, url := range [...]secret.Secret{c.Database.URL, c.Proxy.HTTPS, c.Proxy.HTTP} {
-		all = append(all, password(url))
+		all = append(all, hidden(url)...)
 	}
 	for i := range c.Providers {
 		p := &c.Providers[i]
 		all = append(all, p.Keys...)
-		all = append(all, password(p.Proxy))
+		all = append(all, hidden(p.Proxy)...)
 		for _, value := range p.Headers {
 			all = append(all, value)
 		}

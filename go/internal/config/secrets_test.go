@@ -19,7 +19,7 @@ func TestSecretsAreNotShown(t *testing.T) {
 	write(t, filepath.Join(dir, "key"), canary+"file\n")
 	c := load(t, `
 api_key: `+canary+`literal
-database: {url: 'postgres://me:`+canary+`db@host/name?sslmode=disable'}
+database: {url: 'postgres://me:`+canary+`db@host/name?sslpassword=`+canary+`ssl'}
 proxy: {https: 'http://me:`+canary+`proxy@proxy:1'}
 providers:
   openai: {api_key: 'file:`+filepath.ToSlash(filepath.Join(dir, "key"))+`', headers: {x-secret: `+canary+`header}}
@@ -42,12 +42,12 @@ providers:
 	for _, s := range c.Secrets() {
 		held[s.Reveal()] = true
 	}
-	for _, end := range []string{"literal", "proxy", "file", "header", "env", "second"} {
+	for _, end := range []string{"literal", "proxy", "db", "ssl", "file", "header", "env", "second"} {
 		if !held[canary+end] {
 			t.Errorf("Secrets leaves %s out", end)
 		}
 	}
-	if !held["postgres://me:"+canary+"db@host/name?sslmode=disable"] {
+	if !held["postgres://me:"+canary+"db@host/name?sslpassword="+canary+"ssl"] {
 		t.Error("Secrets leaves the database out")
 	}
 	want := map[string]string{
