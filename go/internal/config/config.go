@@ -49,7 +49,7 @@ type Config struct {
 
 	sources  map[string]Source // by key; missing: default
 	warnings []Problem
-	reads    []string // files whose content is part of this
+	reads    []content // files this was made from
 }
 
 // Auth says whether clients are asked who they are.

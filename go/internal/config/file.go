@@ -16,8 +16,6 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-const maxFile = 4 << 20 // bytes
-
 // gatherFile finds the file and takes what it gives.
 func (l *loader) gatherFile() {
 	path, from, err := l.findFile()
@@ -25,10 +23,7 @@ func (l *loader) gatherFile() {
 		l.fault("", from, err)
 		return
 	}
-	if path != "" {
-		l.reads = append(l.reads, path)
-	}
-	data, err := readFile(path)
+	data, err := l.read(path)
 	if errors.Is(err, fs.ErrNotExist) && from.Layer == FromDefault {
 		return
 	}
@@ -71,22 +66,6 @@ func (l *loader) findFile() (string, Source, error) {
 		return filepath.Join(dir, FileName), Source{Layer: FromDefault}, nil
 	}
 	return "", Source{}, errors.New("the table has no data_dir")
-}
-
-func readFile(path string) ([]byte, error) {
-	if path == "" {
-		return nil, fs.ErrNotExist
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close() //nolint:errcheck // read only
-	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err == nil && len(data) > maxFile {
-		err = fmt.Errorf("it is larger than %s", Size(maxFile))
-	}
-	return data, err
 }
 
 var yamlLine = regexp.MustCompile(`^(?:yaml: )?line ([0-9]+): (.*)$`)

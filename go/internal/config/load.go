@@ -27,7 +27,7 @@ type loader struct {
 	values    map[string]given
 	providers []*providerGiven // in order
 	problems  []Problem
-	reads     []string
+	reads     []content
 	literal   bool // the file itself holds a secret
 }
 

@@ -32,7 +32,7 @@ func (p Problem) String() string {
 type InvalidError struct {
 	Problems []Problem
 
-	reads []string // files whose change may mend it
+	reads []content // files whose change may mend it
 }
 
 // Error lists what must be mended, one line each.

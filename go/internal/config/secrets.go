@@ -3,7 +3,6 @@ package config
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"runtime"
@@ -57,24 +56,18 @@ func (l *loader) readSecret(k *Key, path string, from Source) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	l.reads = append(l.reads, path)
-	f, err := os.Open(path)
-	if err != nil {
-		return "", flaw(fmt.Sprintf("The file %s cannot be read: %v.", path, reason(err)), "Mend the path, or the permissions of the file.")
-	}
-	defer f.Close() //nolint:errcheck // read only
-	if info, err := f.Stat(); err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&othersMayRead != 0 {
-		l.warn(k.Name, from, fmt.Sprintf("Others may read the secret in %s.", path), "Run chmod 600 "+path+".")
-	}
-	data, err := io.ReadAll(io.LimitReader(f, maxSecretFile+1))
+	data, err := l.read(path)
 	value := strings.TrimSpace(string(data))
 	switch {
 	case err != nil:
-		return "", flaw(fmt.Sprintf("The file %s cannot be read: %v.", path, reason(err)), "")
+		return "", flaw(fmt.Sprintf("The file %s cannot be read: %v.", path, reason(err)), "Mend the path, or the permissions of the file.")
 	case len(data) > maxSecretFile:
 		return "", flaw(fmt.Sprintf("The file %s is too large for a secret.", path), "Name the file that holds the secret and nothing else.")
 	case value == "":
 		return "", flaw(fmt.Sprintf("The file %s is empty.", path), "Write the secret into it.")
+	}
+	if info, err := os.Stat(path); err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&othersMayRead != 0 {
+		l.warn(k.Name, from, fmt.Sprintf("Others may read the secret in %s.", path), "Run chmod 600 "+path+".")
 	}
 	return value, nil
 }

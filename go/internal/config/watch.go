@@ -1,7 +1,6 @@
 package config
 
 import (
-	"crypto/sha256"
 	"errors"
 	"log/slog"
 	"os"
@@ -27,7 +26,7 @@ type Watcher struct {
 
 	mu      sync.Mutex // one reload at a time
 	current *Config
-	reads   []string // files that matter, those of a refused configuration too
+	reads   []content // what the last reload found, refused or not
 
 	events *fsnotify.Watcher // nil: files cannot be watched here
 	done   chan struct{}
@@ -45,8 +44,7 @@ func Watch(o Options, current *Config, log *slog.Logger, apply func(*Config) err
 		return w
 	}
 	w.events = events
-	names := w.follow()
-	go w.run(names, fingerprint(w.reads))
+	go w.run()
 	return w
 }
 
@@ -76,7 +74,7 @@ func (w *Watcher) Reload() error {
 	if err != nil {
 		var invalid *InvalidError
 		if errors.As(err, &invalid) {
-			w.reads = slices.Concat(w.current.reads, invalid.reads)
+			w.reads = invalid.reads
 		}
 		w.log.Error("the configuration is not valid; the old one stays", slog.Any("error", err))
 		return err
@@ -103,16 +101,17 @@ func (w *Watcher) Reload() error {
 
 // run waits until files that have changed hold still, then reloads. Programs
 // write files in several steps; half a file would be refused.
-func (w *Watcher) run(names map[string]bool, loaded digest) {
+func (w *Watcher) run() {
 	defer close(w.done)
 	timer := time.NewTimer(settle)
-	timer.Stop()
-	waiting, seen := false, loaded
+	defer timer.Stop()
+	waiting := true // something may have changed before the files were watched
+	names := w.follow()
+	var seen []content
 	for {
 		select {
 		case event, ok := <-w.events.Events:
 			if !ok {
-				timer.Stop()
 				return
 			}
 			if !waiting && names[filepath.Clean(event.Name)] {
@@ -120,29 +119,27 @@ func (w *Watcher) run(names map[string]bool, loaded digest) {
 				timer.Reset(settle)
 			}
 		case err, ok := <-w.events.Errors:
-			if ok { // the queue ran over: anything may have changed
+			if ok && !waiting { // the queue ran over: anything may have changed
 				w.log.Warn("watching the configuration", slog.Any("error", err))
 				waiting = true
 				timer.Reset(settle)
 			}
 		case <-timer.C:
-			if now := fingerprint(w.paths()); now != seen {
-				seen = now
-				timer.Reset(settle)
-				continue
-			}
-			waiting = false
-			if seen != loaded {
+			loaded := w.contents()
+			now := readAgain(loaded)
+			waiting = !slices.Equal(now, loaded)
+			if waiting && slices.Equal(now, seen) {
 				_ = w.Reload() // it has logged why not
-				loaded = fingerprint(w.paths())
-				seen = loaded
 			}
-			names = w.follow()
+			seen = now
+			if names = w.follow(); waiting {
+				timer.Reset(settle)
+			}
 		}
 	}
 }
 
-func (w *Watcher) paths() []string {
+func (w *Watcher) contents() []content {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.reads
@@ -153,8 +150,8 @@ func (w *Watcher) paths() []string {
 // replaced by renaming.
 func (w *Watcher) follow() map[string]bool {
 	names, folders := make(map[string]bool), make(map[string]bool)
-	for _, path := range w.paths() {
-		for _, name := range trail(path) {
+	for _, file := range w.contents() {
+		for _, name := range trail(file.path) {
 			names[name] = true
 			folders[filepath.Dir(name)] = true
 		}
@@ -205,22 +202,4 @@ func firstLink(path string) string {
 		}
 	}
 	return ""
-}
-
-type digest [sha256.Size]byte
-
-// fingerprint is that of the content of files, missing ones included.
-func fingerprint(paths []string) (sum digest) {
-	h := sha256.New()
-	for _, path := range paths {
-		data, err := readFile(path)
-		part := sha256.Sum256(data)
-		h.Write([]byte(path))
-		h.Write(part[:])
-		if err != nil {
-			h.Write([]byte{0})
-		}
-	}
-	h.Sum(sum[:0])
-	return sum
 }
