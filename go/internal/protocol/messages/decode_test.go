@@ -11,6 +11,7 @@ import (
 
 	"github.com/tokligence/tokligence-gateway/go/internal/llm"
 	"github.com/tokligence/tokligence-gateway/go/internal/protocol"
+	"github.com/tokligence/tokligence-gateway/go/internal/protocol/protocoltest"
 )
 
 // normal brings a request into the one form in which it can be compared: text
@@ -142,7 +143,7 @@ func TestNeutralFormOfEverything(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.Write(settings)
-	golden(t, "everything.neutral.txt", []byte(b.String()+"\n"))
+	protocoltest.Golden(t, "everything.neutral.txt", []byte(b.String()+"\n"))
 }
 
 // describe names what a block says, without what it does not.

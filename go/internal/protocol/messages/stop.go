@@ -98,8 +98,8 @@ func (e *ending) appendStop(dst []byte) []byte {
 	switch {
 	case e.own && len(e.stop.Details) > 0:
 		dst = append(dst, `,"stop_details":`...)
-		dst = append(dst, e.stop.Details...)
-	case word == "refusal":
+		dst = append(dst, compact(e.stop.Details)...)
+	case word == "refusal" && !e.own:
 		dst = append(dst, `,"stop_details":{"type":"refusal","category":null,"explanation":`...)
 		if len(e.refusal) == 0 {
 			dst = append(dst, "null}"...)

@@ -122,7 +122,7 @@ func (w *writer) closeText(ev llm.Event) {
 	}
 	for _, c := range cited {
 		w.deltaHead()
-		w.out = append(append(append(w.out, `{"type":"citations_delta","citation":`...), c.Raw...), "}}"...)
+		w.out = append(append(append(w.out, `{"type":"citations_delta","citation":`...), compact(c.Raw)...), "}}"...)
 		w.endFrame()
 	}
 	w.stopFrame()
@@ -216,7 +216,7 @@ func (w *writer) opaque(b llm.Opaque) {
 		raw = setMember(raw, "input", []byte("{}")) // clients read input from the deltas only
 	}
 	w.startFrame()
-	w.out = append(append(w.out, raw...), '}')
+	w.out = append(append(w.out, compact(raw)...), '}') // a frame is one line
 	w.endFrame()
 	if jsonscan.KindOf(input) == jsonscan.Object {
 		w.deltaFrame(`{"type":"input_json_delta","partial_json":"`, jsonscan.AppendEscaped(nil, compact(input)))
