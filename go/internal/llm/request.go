@@ -74,6 +74,9 @@ type Tool struct {
 	Deferred    bool     // not shown to the model until loaded
 	Cache       *CacheMark
 
+	// NamespaceNote says what the namespace offers, where it says so.
+	NamespaceNote string
+
 	// Origin and Raw hold a hosted or vendor-defined tool as it came.
 	Origin Protocol
 	Raw    json.RawMessage

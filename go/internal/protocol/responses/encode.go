@@ -1,0 +1,363 @@
+package responses
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/tokligence/tokligence-gateway/go/internal/jsonscan"
+	"github.com/tokligence/tokligence-gateway/go/internal/llm"
+	"github.com/tokligence/tokligence-gateway/go/internal/protocol"
+)
+
+// Reasons of findings.
+const (
+	reasonUnsupported = "not_supported"
+	reasonForeign     = "foreign_reasoning"
+	reasonModel       = "not_supported_by_model"
+	reasonRaised      = "raised_to_minimum"
+	reasonClamped     = "clamped"
+)
+
+// encoder writes one request.
+type encoder struct {
+	req      *llm.Request
+	to       protocol.Target
+	names    *protocol.NameMap
+	out      []byte
+	findings []llm.Finding
+
+	plan     []bool // which tools are written, by index
+	own      map[string][]byte
+	reasoned bool // reasoning was asked for
+}
+
+// EncodeRequest writes req for an upstream of this protocol. Nothing is stored
+// there unless the client said so: sealed reasoning carries the state.
+func (*Codec) EncodeRequest(req *llm.Request, to protocol.Target) ([]byte, []llm.Finding, error) {
+	names, err := protocol.Names(req)
+	if err != nil {
+		return nil, nil, err
+	}
+	e := &encoder{req: req, to: to, names: names, own: map[string][]byte{}}
+	e.planTools()
+	if err := e.refuse(); err != nil {
+		return nil, nil, err
+	}
+	e.out = append(e.out, '{')
+	e.string("model", to.Model)
+	e.sortExtra()
+	if err := e.input(); err != nil {
+		return nil, nil, err
+	}
+	if err := e.tools(); err != nil {
+		return nil, nil, err
+	}
+	e.sampling()
+	e.reasoning()
+	e.text()
+	e.identity()
+	e.rest()
+	if req.Stream {
+		e.raw("stream", []byte("true"))
+	}
+	return append(e.out, '}'), e.findings, nil
+}
+
+// found notes what could not be carried.
+func (e *encoder) found(class llm.FindingClass, field, reason string) {
+	e.findings = append(e.findings, llm.Finding{Class: class, Field: field, Reason: reason})
+}
+
+// raw writes a top-level member, unless the server refuses it.
+func (e *encoder) raw(name string, value []byte) {
+	if slices.Contains(e.to.Quirks.DropFields, name) {
+		e.found(llm.Dropped, name, reasonUnsupported)
+		return
+	}
+	e.out = appendMember(e.out, []byte(name), value)
+}
+
+func (e *encoder) string(name, value string) { e.raw(name, jsonscan.AppendString(nil, value)) }
+
+func (e *encoder) int(name string, n int) { e.raw(name, strconv.AppendInt(nil, int64(n), 10)) }
+
+func (e *encoder) float(name string, f float64) {
+	e.raw(name, strconv.AppendFloat(nil, f, 'g', -1, 64))
+}
+
+// refuse returns the error for a request that no answer could satisfy.
+func (e *encoder) refuse() error {
+	if n := e.req.Sampling.N; n != nil && *n > 1 {
+		return llm.InvalidField("n", "This model gives one answer a request; 'n' may not exceed 1.")
+	}
+	return nil
+}
+
+// sampling writes how tokens are drawn.
+func (e *encoder) sampling() {
+	s := &e.req.Sampling
+	e.outputCap(s.MaxTokens)
+	for _, f := range [...]struct {
+		name  string
+		value *float64
+	}{{"temperature", s.Temperature}, {"top_p", s.TopP}} {
+		switch {
+		case f.value == nil:
+		case e.to.Reasoning && *f.value != 1:
+			e.found(llm.Dropped, f.name, reasonModel)
+		default:
+			e.float(f.name, *f.value)
+		}
+	}
+	if s.TopLogprobs != nil && s.Logprobs == nil {
+		e.int("top_logprobs", *s.TopLogprobs)
+	}
+	for _, f := range [...]struct {
+		name  string
+		set   bool
+		class llm.FindingClass
+	}{
+		{"top_k", s.TopK != nil, llm.Dropped},
+		{"seed", s.Seed != nil, llm.Dropped},
+		{"stop", len(s.Stop) > 0, llm.Lost},
+		{"logit_bias", len(s.LogitBias) > 0, llm.Lost},
+		{"logprobs", s.Logprobs != nil && *s.Logprobs, llm.Lost},
+		{"presence_penalty", s.PresencePenalty != nil && *s.PresencePenalty != 0, llm.Approximated},
+		{"frequency_penalty", s.FrequencyPenalty != nil && *s.FrequencyPenalty != 0, llm.Approximated},
+	} {
+		if f.set {
+			e.found(f.class, f.name, reasonUnsupported)
+		}
+	}
+}
+
+func (e *encoder) outputCap(most *int) {
+	if most == nil {
+		return
+	}
+	n := *most
+	switch {
+	case n < minOutputTokens:
+		n = minOutputTokens
+		e.found(llm.Approximated, "max_tokens", reasonRaised)
+	case e.to.MaxOutput >= minOutputTokens && n > e.to.MaxOutput:
+		n = e.to.MaxOutput
+		e.found(llm.Approximated, "max_tokens", reasonClamped)
+	}
+	e.int("max_output_tokens", n)
+}
+
+// reasoning asks for thinking. A budget of tokens becomes an effort.
+func (e *encoder) reasoning() {
+	r := e.req.Reasoning
+	if r == nil && !e.hasOwn("reasoning.") {
+		return
+	}
+	obj := []byte{'{'}
+	if r != nil {
+		if e.to.Thinking == "none" && (r.Effort != "" || r.Budget != nil || r.Adaptive) {
+			e.found(llm.Dropped, "reasoning", reasonModel)
+			return
+		}
+		if effort := e.effort(r); effort != "" {
+			obj = appendMember(obj, []byte("effort"), jsonscan.AppendString(nil, effort))
+		}
+		if s := summaryOf(r); s != "" {
+			obj = appendMember(obj, []byte("summary"), jsonscan.AppendString(nil, s))
+		}
+	}
+	obj = e.appendOwn(obj, "reasoning.")
+	if len(obj) == 1 {
+		return
+	}
+	e.reasoned = true
+	e.raw("reasoning", append(obj, '}'))
+}
+
+// effort returns the word for how much to think; "" leaves it to the model.
+func (e *encoder) effort(r *llm.Reasoning) string {
+	off := r.Disabled || r.Budget != nil && *r.Budget == 0
+	switch {
+	case off && (r.Effort == "none" || !e.to.Reasoning):
+		return r.Effort
+	case off:
+		e.found(llm.Approximated, "reasoning", "lowest_effort")
+		return "low"
+	case r.Effort != "":
+		return r.Effort
+	case r.Budget != nil:
+		e.found(llm.Approximated, "reasoning", "budget_as_effort")
+		return effortOf(*r.Budget)
+	case r.Adaptive:
+		return "high"
+	}
+	return ""
+}
+
+func effortOf(budget int) string {
+	switch {
+	case budget < 2048:
+		return "low"
+	case budget < 12288:
+		return "medium"
+	case budget < 28672:
+		return "high"
+	}
+	return "xhigh"
+}
+
+// summaryOf returns the summary to ask for. Where thinking was asked for by
+// budget, the thoughts are expected to be shown.
+func summaryOf(r *llm.Reasoning) string {
+	switch {
+	case r.Summary == "omitted":
+		return ""
+	case r.Summary != "":
+		return r.Summary
+	case !r.Disabled && (r.Adaptive || r.Budget != nil && *r.Budget > 0):
+		return "auto"
+	}
+	return ""
+}
+
+// text writes the form of the answer.
+func (e *encoder) text() {
+	obj := []byte{'{'}
+	if f := e.req.Format; f != nil {
+		obj = appendMember(obj, []byte("format"), formatOf(f))
+	}
+	if e.req.Verbosity != "" {
+		obj = appendMember(obj, []byte("verbosity"), jsonscan.AppendString(nil, e.req.Verbosity))
+	}
+	obj = e.appendOwn(obj, "text.")
+	if len(obj) > 1 {
+		e.raw("text", append(obj, '}'))
+	}
+}
+
+func formatOf(f *llm.Format) []byte {
+	if f.Schema == nil {
+		return []byte(`{"type":"json_object"}`)
+	}
+	name := f.Name
+	if name == "" {
+		name = "response"
+	}
+	out := []byte(`{"type":"json_schema"`)
+	out = appendMember(out, []byte("name"), jsonscan.AppendString(nil, protocol.ToolName(name)))
+	if f.Description != "" {
+		out = appendMember(out, []byte("description"), jsonscan.AppendString(nil, f.Description))
+	}
+	out = appendMember(out, []byte("schema"), f.Schema)
+	if f.Strict != nil {
+		out = appendMember(out, []byte("strict"), strconv.AppendBool(nil, *f.Strict))
+	}
+	return append(out, '}')
+}
+
+// identity writes who asks and how the request is to be treated.
+func (e *encoder) identity() {
+	if id := e.req.EndUser; id != "" {
+		switch {
+		case !e.to.Native:
+			e.found(llm.Dropped, "user", reasonUnsupported)
+		case strings.HasPrefix(id, "{"): // its session has become the cache key
+		case len(id) > 64:
+			sum := sha256.Sum256([]byte(id))
+			e.string("safety_identifier", hex.EncodeToString(sum[:]))
+		default:
+			e.string("safety_identifier", id)
+		}
+	}
+	if e.req.CacheKey != "" {
+		e.string("prompt_cache_key", e.req.CacheKey)
+	}
+	if len(e.req.Metadata) > 0 {
+		e.raw("metadata", appendTextMap(nil, e.req.Metadata))
+	}
+	switch tier := e.req.ServiceTier; tier {
+	case "":
+	case "auto", "default", "flex", "scale", "priority", "fast", "ultrafast":
+		e.string("service_tier", tier)
+	case "standard_only":
+		e.string("service_tier", "default")
+	default:
+		e.found(llm.Dropped, "service_tier", reasonUnsupported)
+	}
+	if e.req.AutoCache != nil {
+		e.found(llm.Dropped, "cache_control", reasonUnsupported)
+	}
+}
+
+func appendTextMap(dst []byte, m map[string]string) []byte {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	dst = append(dst, '{')
+	for _, k := range keys {
+		dst = appendMember(dst, []byte(k), jsonscan.AppendString(nil, m[k]))
+	}
+	return append(dst, '}')
+}
+
+// rest writes what concerns state, and the fields of this protocol only.
+func (e *encoder) rest() {
+	switch {
+	case e.own["include"] != nil:
+		e.raw("include", e.own["include"])
+	case e.reasoned:
+		e.raw("include", []byte(`["`+includeReasoning+`"]`))
+	}
+	e.raw("store", strconv.AppendBool(nil, e.req.Store != nil && *e.req.Store))
+	for _, x := range e.req.Extra {
+		top := !strings.Contains(x.Field, ".") && x.Field != "include" && x.Field != "tool_choice"
+		if x.Origin == llm.Responses && top {
+			e.raw(x.Field, x.Raw)
+		}
+	}
+}
+
+// sortExtra tells the fields of this protocol from those of others.
+func (e *encoder) sortExtra() {
+	for _, x := range e.req.Extra {
+		if x.Origin == llm.Responses {
+			e.own[x.Field] = x.Raw
+			continue
+		}
+		class := llm.Lost
+		switch x.Field {
+		case "context_management", "prediction", "inference_geo", "stream_options", "safetySettings", "labels",
+			"cachedContent", "store", "anthropic_beta":
+			class = llm.Dropped
+		}
+		e.found(class, x.Field, reasonUnsupported)
+	}
+}
+
+func (e *encoder) hasOwn(prefix string) bool {
+	for name := range e.own {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// appendOwn appends the members kept under "prefix.name".
+func (e *encoder) appendOwn(obj []byte, prefix string) []byte {
+	for _, x := range e.req.Extra {
+		if name, ok := strings.CutPrefix(x.Field, prefix); ok && x.Origin == llm.Responses {
+			obj = appendMember(obj, []byte(name), x.Raw)
+		}
+	}
+	return obj
+}
+
+// at names a place in the conversation.
+func at(turn, block int) string { return fmt.Sprintf("turns[%d].blocks[%d]", turn, block) }
