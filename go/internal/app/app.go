@@ -20,6 +20,7 @@ import (
 	"github.com/tokligence/tokligence-gateway/go/internal/ledger"
 	"github.com/tokligence/tokligence-gateway/go/internal/metrics"
 	"github.com/tokligence/tokligence-gateway/go/internal/protocol"
+	"github.com/tokligence/tokligence-gateway/go/internal/provider"
 	"github.com/tokligence/tokligence-gateway/go/internal/proxy"
 	"github.com/tokligence/tokligence-gateway/go/internal/route"
 	"github.com/tokligence/tokligence-gateway/go/internal/secret"
@@ -88,13 +89,10 @@ func (a *App) build(cfg *config.Config) error {
 	a.directory = identity.NewDirectory(a.data.Store, identity.Options{
 		Personal: cfg.Mode == config.ModePersonal, AuthDisabled: cfg.Auth.Disabled, LocalKey: cfg.APIKey, Log: a.log,
 	})
-	a.ledger, err = ledger.New(ledger.Options{
-		Dir: JournalDir(cfg), Store: a.data.Store, Pricer: a.catalog, Sync: cfg.Ledger.Durability == config.DurabilitySync,
+	a.ledger = ledger.New(ledger.Options{
+		Dir: JournalDir(cfg), Store: a.data.Store, Pricer: a.catalog, Durability: ledger.Durability(cfg.Ledger.Durability),
 		MaxBytes: int64(cfg.Ledger.JournalBytes), Log: a.log,
 	})
-	if err != nil {
-		return fmt.Errorf("opening the journal: %w", err)
-	}
 	codecs := Codecs(a.sealer)
 	ups, err := NewUpstreams(cfg, codecs)
 	if err != nil {
@@ -113,7 +111,7 @@ func (a *App) build(cfg *config.Config) error {
 	return nil
 }
 
-func (a *App) lists() map[string]Lister { return a.upstreams.Load().Lists }
+func (a *App) lists() map[string]provider.Lister { return a.upstreams.Load().Lists }
 
 // measure adds the figures that rooms keep by themselves.
 func (a *App) measure() {
@@ -121,6 +119,10 @@ func (a *App) measure() {
 		func() float64 { return float64(a.ledger.Stats().Pending) })
 	a.metrics.Gauge("tokligence_ledger_journal_bytes", "Size of the journal on disk.",
 		func() float64 { return float64(a.ledger.Stats().Bytes) })
+	a.metrics.Gauge("tokligence_ledger_lag_seconds", "Since when rows have been waiting for the database.",
+		func() float64 { return a.ledger.Stats().Lag.Seconds() })
+	a.metrics.Gauge("tokligence_ledger_lost_records", "Journal records that could not be read back.",
+		func() float64 { return float64(a.ledger.Stats().Lost) })
 }
 
 // Start takes the address, prepares the database and serves. The database may

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tokligence/tokligence-gateway/go/internal/config"
 	"github.com/tokligence/tokligence-gateway/go/internal/identity"
+	"github.com/tokligence/tokligence-gateway/go/internal/ledger"
 	"github.com/tokligence/tokligence-gateway/go/internal/store"
 )
 
@@ -36,6 +37,11 @@ func OpenUnmigrated(ctx context.Context, cfg *config.Config) (*Data, error) {
 		return nil, fmt.Errorf("opening the database: %w", err)
 	}
 	return &Data{Config: cfg, Store: db, Registry: identity.NewRegistry(db)}, nil
+}
+
+// Reader reads the ledger, the rows included that are still in a journal.
+func (d *Data) Reader() *ledger.Reader {
+	return &ledger.Reader{Dir: JournalDir(d.Config), Store: d.Store}
 }
 
 // Close closes the database.

@@ -15,9 +15,7 @@ func (c *command) configCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "config", Short: "The configuration and where each value comes from", Args: cobra.NoArgs}
 	cmd.AddCommand(c.configShow(), c.configValidate(), c.configWrite("schema", "Print the JSON Schema of the file", config.WriteSchema),
 		c.configWrite("example", "Print a commented example", config.WriteExample),
-		c.configWrite("reference", "Print the reference of all settings", func(w io.Writer) error {
-			return config.WriteReference(w, app.PresetNames())
-		}))
+		c.configWrite("reference", "Print the reference of all settings", config.WriteReference))
 	return cmd
 }
 
@@ -55,13 +53,13 @@ func (c *command) configValidate() *cobra.Command {
 			switch {
 			case errors.As(err, &invalid):
 				for _, p := range invalid.Problems {
-					problems = append(problems, problem{p.Where, p.Warning, p.Message, p.Fix})
+					problems = append(problems, problem{p.Where, p.Warning, keyed(p), p.Fix})
 				}
 			case err != nil:
 				return err
 			default:
 				for _, p := range cfg.Warnings() {
-					problems = append(problems, problem{p.Where, true, p.Message, p.Fix})
+					problems = append(problems, problem{p.Where, true, keyed(p), p.Fix})
 				}
 				r, err := app.NewRouting(cfg)
 				if err != nil {
@@ -100,6 +98,14 @@ func (c *command) configValidate() *cobra.Command {
 			return err
 		},
 	}
+}
+
+// keyed puts the setting at fault before what is wrong with it.
+func keyed(p config.Problem) string {
+	if p.Key == "" {
+		return p.Message
+	}
+	return p.Key + ": " + p.Message
 }
 
 func (c *command) configWrite(name, short string, write func(io.Writer) error) *cobra.Command {

@@ -49,7 +49,7 @@ func (c *command) examine(cmd *cobra.Command) ([]app.Check, error) {
 			if p.Warning {
 				status = app.Odd
 			}
-			checks[i] = app.Check{Name: "configuration", Status: status, Detail: p.Where + ": " + p.Message, Fix: p.Fix}
+			checks[i] = app.Check{Name: "configuration", Status: status, Detail: p.Where + ": " + keyed(p), Fix: p.Fix}
 		}
 		return checks, nil
 	}

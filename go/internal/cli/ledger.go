@@ -54,17 +54,17 @@ func (c *command) ledgerVerify() *cobra.Command {
 			if c.flags.json {
 				err = c.printJSON(report)
 			} else {
-				for _, p := range report.Problems {
-					fmt.Fprintln(c.out, p)
+				for _, fault := range report.Faults {
+					fmt.Fprintln(c.out, fault)
 				}
 				fmt.Fprintf(c.out, "%d rows in %d chains: ", report.Rows, report.Chains)
-				if len(report.Problems) == 0 {
+				if len(report.Faults) == 0 {
 					fmt.Fprintln(c.out, "complete and unchanged.")
 				} else {
-					fmt.Fprintf(c.out, "%d problems.\n", len(report.Problems))
+					fmt.Fprintf(c.out, "%d faults.\n", int64(len(report.Faults))+report.More)
 				}
 			}
-			if err == nil && len(report.Problems) > 0 {
+			if err == nil && len(report.Faults) > 0 {
 				err = errTold
 			}
 			return err

@@ -35,7 +35,7 @@ func (c *command) configOptions(cmd *cobra.Command) config.Options {
 			flags[name] = f.Value.String()
 		}
 	}
-	return config.Options{Flags: flags, Presets: app.PresetNames()}
+	return config.Options{Flags: flags, Presets: app.PresetNames(), OtherEnv: []string{"TOKLIGENCE_BINARY"}}
 }
 
 // load reads the configuration. Warnings go to people, not into output.
@@ -84,12 +84,12 @@ func (c *command) withData(run func(cmd *cobra.Command, d *app.Data, args []stri
 
 // logFile opens the log of the command line. Without one, commands work too.
 func (c *command) logFile(cfg *config.Config) (*slog.Logger, io.Closer) {
-	logger, err := logging.Open(logOptions(cfg, programCLI, io.Discard))
+	logs, err := openLogs(cfg, logging.CommandLine, nil)
 	if err != nil {
 		c.say(c.err, "warning: no log is written: %s", err)
 		return slog.New(slog.DiscardHandler), io.NopCloser(nil)
 	}
-	return logger.Logger, logger
+	return logs.Logger(), logs
 }
 
 // withFile calls write with the file at path, or with the output if path is

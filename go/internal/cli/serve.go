@@ -46,11 +46,11 @@ func (c *command) serve(cmd *cobra.Command, f serveFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	logger, err := logging.Open(logOptions(cfg, programDaemon, c.err))
+	logs, err := openLogs(cfg, logging.Daemon, c.err)
 	if err != nil {
 		return fmt.Errorf("opening the log: %w", err)
 	}
-	defer func() { err = errors.Join(err, logger.Close()) }()
+	defer func() { err = errors.Join(err, logs.Close()) }()
 	ctx, gone := context.WithCancelCause(cmd.Context())
 	defer gone(nil)
 	watch, err := watchParent(f.parentWatch, c.in)
@@ -60,7 +60,7 @@ func (c *command) serve(cmd *cobra.Command, f serveFlags) (err error) {
 	if watch != nil {
 		go func() { gone(watch(ctx)) }() // ends with ctx
 	}
-	a, err := app.New(ctx, app.Options{Config: cfg, Log: logger.Logger, Announce: c.announce})
+	a, err := app.New(ctx, app.Options{Config: cfg, Log: logs.Logger(), Announce: c.announce})
 	if err != nil {
 		return err
 	}
@@ -68,10 +68,10 @@ func (c *command) serve(cmd *cobra.Command, f serveFlags) (err error) {
 		return errors.Join(listenHint(err, cfg), a.Close())
 	}
 	c.greet(a, f.readyJSON)
-	follow := c.followConfig(ctx, cmd, a, logger)
-	err = wait(ctx, a, logger.Logger)
+	follow := c.followConfig(ctx, cmd, cfg, a, logs)
+	err = wait(ctx, a, logs.Logger())
 	follow()
-	return errors.Join(err, c.shutdown(a, cfg, logger.Logger))
+	return errors.Join(err, c.shutdown(a, cfg, logs.Logger()))
 }
 
 // wait returns when the daemon is to end.
@@ -133,19 +133,21 @@ func listenHint(err error, cfg *config.Config) error {
 
 // followConfig reloads on change of the file and on SIGHUP. The function it
 // returns ends that.
-func (c *command) followConfig(ctx context.Context, cmd *cobra.Command, a *app.App, logger *logging.Log) (stop func()) {
-	w, err := config.Watch(c.configOptions(cmd), logger.Logger, func(cfg *config.Config) {
-		if err := a.Reload(cfg); err != nil {
-			logger.Error("reload", "error", err.Error())
-			return
+func (c *command) followConfig(
+	ctx context.Context, cmd *cobra.Command, cfg *config.Config, a *app.App, logs *logging.Logs,
+) (stop func()) {
+	w := config.Watch(c.configOptions(cmd), cfg, logs.Logger(), func(cfg *config.Config) error {
+		level, err := logging.ParseLevel(cfg.Log.Level)
+		if err != nil {
+			return err
 		}
-		logger.SetLevel(cfg.Log.Level)
-		logger.Scrub(cfg.Secrets()...)
-		logger.Info("configuration reloaded", "file", cfg.File)
+		logs.Scrub(cfg.Secrets()...)
+		if err := a.Reload(cfg); err != nil {
+			return err
+		}
+		logs.SetLevel(level)
+		return nil
 	})
-	if err != nil {
-		logger.Warn("the configuration file is not watched; send SIGHUP after a change", "error", err.Error())
-	}
 	hup := make(chan os.Signal, 1)
 	notifyReload(hup)
 	ctx, cancel := context.WithCancel(ctx)
@@ -157,7 +159,7 @@ func (c *command) followConfig(ctx context.Context, cmd *cobra.Command, a *app.A
 			case <-ctx.Done():
 				return
 			case <-hup:
-				w.Reload()
+				_ = w.Reload() // it has been logged
 			}
 		}
 	}()
@@ -165,15 +167,27 @@ func (c *command) followConfig(ctx context.Context, cmd *cobra.Command, a *app.A
 		cancel()
 		<-done
 		signal.Stop(hup)
-		w.Close()
+		_ = w.Close() // nothing is lost by it
 	}
 }
 
-// logOptions says how a program logs.
-func logOptions(cfg *config.Config, program string, stderr io.Writer) logging.Options {
-	return logging.Options{
-		Program: program, Level: cfg.Log.Level, Format: cfg.Log.Format, File: cfg.Log.File, Dir: cfg.Log.Dir,
-		MaxSize: int64(cfg.Log.MaxSize), MaxAge: cfg.Log.MaxAge, MaxFiles: cfg.Log.MaxFiles,
-		Stderr: stderr, StderrFormat: cfg.Log.Stderr, Secrets: cfg.Secrets(),
+// openLogs opens the log of a program as configured. A nil stderr stays clean.
+func openLogs(cfg *config.Config, name string, stderr io.Writer) (*logging.Logs, error) {
+	level, err := logging.ParseLevel(cfg.Log.Level)
+	if err != nil {
+		return nil, err
 	}
+	o := logging.Options{
+		Level: level, Name: name, Format: cfg.Log.Format, MaxSize: int64(cfg.Log.MaxSize), MaxAge: cfg.Log.MaxAge,
+		MaxFiles: cfg.Log.MaxFiles, Stderr: stderr, StderrFormat: cfg.Log.Stderr,
+	}
+	if cfg.Log.File {
+		o.Dir = cfg.Log.Dir
+	}
+	logs, err := logging.Open(o)
+	if err != nil {
+		return nil, err
+	}
+	logs.Scrub(cfg.Secrets()...)
+	return logs, nil
 }

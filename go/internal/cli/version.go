@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"runtime"
 
 	"github.com/spf13/cobra"
 
@@ -18,17 +17,14 @@ func (c *command) versionCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			build := version.Get()
 			if c.flags.json {
 				return c.printJSON(struct {
-					Version  string `json:"version"`
-					Commit   string `json:"commit"`
-					Go       string `json:"go"`
-					Platform string `json:"platform"`
-					Prices   string `json:"prices"`
-				}{version.Version(), version.Commit(), runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH, prices})
+					version.Build
+					Prices string `json:"prices"`
+				}{build, prices})
 			}
-			_, err = fmt.Fprintf(c.out, "Tokligence Gateway %s (%s), %s %s/%s, prices %s\n",
-				version.Version(), version.Commit(), runtime.Version(), runtime.GOOS, runtime.GOARCH, prices)
+			_, err = fmt.Fprintf(c.out, "Tokligence Gateway %s, prices of %s\n", build, prices)
 			return err
 		},
 	}
