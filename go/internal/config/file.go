@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -48,24 +49,30 @@ func (l *loader) findFile() (string, Source, error) {
 		path, err := l.absolute(path, from)
 		return path, from, err
 	}
-	for _, e := range table() {
-		if e.Name != "data_dir" {
-			continue
-		}
-		dir := e.Default
-		if text := l.env[e.Env]; text != "" {
-			dir = text
-		}
-		if text := l.Flags[e.Flag]; text != "" {
-			dir = text
-		}
-		dir, err := l.absolute(dir, Source{})
-		if err != nil { // told with data_dir itself
-			return "", Source{Layer: FromDefault}, nil
-		}
-		return filepath.Join(dir, FileName), Source{Layer: FromDefault}, nil
+	dir, err := l.dataDir()
+	if err != nil { // told with data_dir itself
+		return "", Source{Layer: FromDefault}, nil
 	}
-	return "", Source{}, errors.New("the table has no data_dir")
+	return filepath.Join(dir, FileName), Source{Layer: FromDefault}, nil
+}
+
+// DataDir is the data folder as far as it is known without a file: where
+// FileName is looked for.
+func DataDir(o Options) (string, error) {
+	dir, err := newLoader(o).dataDir()
+	if err != nil {
+		return "", fmt.Errorf("finding the data folder: %w", err)
+	}
+	return dir, nil
+}
+
+func (l *loader) dataDir() (string, error) {
+	for _, e := range table() {
+		if e.Name == "data_dir" {
+			return l.absolute(cmp.Or(l.Flags[e.Flag], l.env[e.Env], e.Default), Source{})
+		}
+	}
+	return "", errors.New("the table has no data_dir")
 }
 
 var yamlLine = regexp.MustCompile(`^(?:yaml: )?line ([0-9]+): (.*)$`)

@@ -133,6 +133,12 @@ func TestFileIsFound(t *testing.T) {
 			}
 		})
 	}
+	if got, err := DataDir(Options{Env: []string{home}}); err != nil || got != filepath.Join(dir, ".tokligence") {
+		t.Errorf("DataDir: %s, %v", got, err)
+	}
+	if _, err := DataDir(Options{Env: []string{}}); err == nil {
+		t.Error("DataDir finds one without a home")
+	}
 	_, err := Load(Options{Env: []string{home, "TOKLIGENCE_CONFIG=" + filepath.Join(dir, "missing.yaml")}})
 	if err == nil || !strings.Contains(err.Error(), "env TOKLIGENCE_CONFIG") || !strings.Contains(err.Error(), "missing.yaml") {
 		t.Errorf("a file that is named and missing: %v", err)

@@ -72,7 +72,7 @@ func keepingKeys() []entry[Config] {
 func logKeys() []entry[Config] {
 	type c = Config
 	return []entry[c]{
-		{Key{Name: "log.level", Flag: "log-level", Default: "info", Values: []string{"debug", "info", "warn", "error"}, Doc: "The least that is logged."}, func(c *c) any { return &c.Log.Level }},
+		{Key{Name: "log.level", Default: "info", Values: []string{"debug", "info", "warn", "error"}, Doc: "The least that is logged."}, func(c *c) any { return &c.Log.Level }},
 		{Key{Name: "log.file", Default: "true", Restart: true, Doc: "Write log files: `gatewayd.log` for the daemon, `gateway.log` for the command line."}, func(c *c) any { return &c.Log.File }},
 		{Key{Name: "log.format", Default: "json", Values: []string{"json", "text"}, Restart: true, Doc: "How log files are written."}, func(c *c) any { return &c.Log.Format }},
 		{Key{Name: "log.dir", Path: true, Restart: true, example: "/var/log/tokligence", Doc: "Folder of the log files. Not set, `logs` in the data folder."}, func(c *c) any { return &c.Log.Dir }},

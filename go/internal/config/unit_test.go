@@ -1,7 +1,6 @@
 package config
 
 import (
-	"math"
 	"testing"
 	"time"
 )
@@ -63,7 +62,7 @@ func FuzzUnits(f *testing.F) {
 			}
 		}
 		if d, err := parseDuration(text); err == nil {
-			if again, err := parseDuration(formatDuration(d)); err != nil || again != d || d < 0 || d > math.MaxInt64 {
+			if again, err := parseDuration(formatDuration(d)); err != nil || again != d || d < 0 {
 				t.Errorf("duration %q: %v, again %v, %v", text, d, again, err)
 			}
 		}

@@ -34,6 +34,7 @@ func (w *watched) Write(p []byte) (int, error) {
 
 func (w *watched) logged(t *testing.T, text string) {
 	t.Helper()
+	w.Current() // waits for a reload that is under way
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !strings.Contains(w.logs.String(), text) {

@@ -38,6 +38,8 @@ func (l *Ledger) applyOwn(ctx context.Context, j *journal.Journal) {
 			return
 		case <-l.poke:
 			continue
+		case <-again(j):
+			continue
 		case <-j.News():
 		}
 		select {
@@ -47,6 +49,15 @@ func (l *Ledger) applyOwn(ctx context.Context, j *journal.Journal) {
 		case <-time.After(gather):
 		}
 	}
+}
+
+// again returns what tells to tidy up once more: a segment that is done with
+// can go only when it is synced and no long call holds it.
+func again(j *journal.Journal) <-chan time.Time {
+	if len(j.Holding()) == 0 {
+		return nil
+	}
+	return time.After(5 * gather)
 }
 
 // tidy removes the segments that nobody needs any more.

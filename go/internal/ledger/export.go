@@ -158,8 +158,8 @@ func appendValue(line []byte, c *column, e *Entry) []byte {
 }
 
 // WriteCSV writes a heading and one line a row. What is absent is empty. Text
-// that a spreadsheet would take for a formula gets an apostrophe in front:
-// some of it was written by clients and upstreams.
+// that a spreadsheet would take for a formula gets an apostrophe in front, and
+// line breaks become spaces: some of it was written by clients and upstreams.
 func WriteCSV(w io.Writer, entries iter.Seq2[Entry, error]) error {
 	out := csv.NewWriter(w)
 	cols := columns()
@@ -191,7 +191,10 @@ func WriteCSV(w io.Writer, entries iter.Seq2[Entry, error]) error {
 }
 
 func harmless(text string) string {
-	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
+	if strings.ContainsAny(text, "\r\n") {
+		text = strings.NewReplacer("\r", " ", "\n", " ").Replace(text)
+	}
+	if text != "" && strings.ContainsRune("=+-@\t", rune(text[0])) {
 		return "'" + text
 	}
 	return text

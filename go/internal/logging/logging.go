@@ -4,7 +4,6 @@
 package logging
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -21,19 +20,14 @@ const (
 	Off  = "off" // of standard error only
 )
 
-// Names of log files, without .log. The daemon and the command line keep
-// apart, so that neither rotates the other's file away.
-const (
-	Daemon      = "gatewayd"
-	CommandLine = "gateway"
-)
-
 // Options say what is logged, where to and for how long.
 type Options struct {
-	Level slog.Level
+	Level   string          // debug, info ("" too), warn, error
+	Secrets []secret.Secret // see Scrub
 
-	Dir      string // of the files; "" writes none
-	Name     string // Daemon, CommandLine
+	File     bool   // write files
+	Dir      string // of the files
+	Program  string // name of the files, without .log; each program has its own
 	Format   string // of the files: JSON ("" too), Text
 	MaxSize  int64  // bytes of one file, rounded up to whole MiB; default 64 MiB
 	MaxAge   time.Duration
@@ -45,23 +39,27 @@ type Options struct {
 	Now func() time.Time // tells the day; nil: time.Now
 }
 
-// Logs are the places a program logs to. All methods may be called at any
-// time from any goroutine.
-type Logs struct {
-	logger *slog.Logger
-	level  slog.LevelVar
-	scrub  scrubber
-	file   *file // nil: none
+// Log is where a program logs to. All methods may be called at any time from
+// any goroutine.
+type Log struct {
+	Logger *slog.Logger // logs to all places
+
+	level slog.LevelVar
+	scrub scrubber
+	file  *file // nil: none
 }
 
 // Open makes the folder and the file if there are none. The folder is for the
 // owner only, and so are the files. When another process has the file, a
 // number is added to the name.
-func Open(o Options) (*Logs, error) {
-	l := &Logs{}
-	l.level.Set(o.Level)
+func Open(o Options) (*Log, error) {
+	l := &Log{}
+	if err := l.SetLevel(o.Level); err != nil {
+		return nil, err
+	}
+	l.Scrub(o.Secrets...)
 	var handlers []slog.Handler
-	if o.Dir != "" {
+	if o.File {
 		f, err := openFile(o)
 		if err != nil {
 			return nil, err
@@ -74,17 +72,17 @@ func Open(o Options) (*Logs, error) {
 	}
 	switch len(handlers) {
 	case 0:
-		l.logger = slog.New(slog.DiscardHandler)
+		l.Logger = slog.New(slog.DiscardHandler)
 	case 1:
-		l.logger = slog.New(handlers[0])
+		l.Logger = slog.New(handlers[0])
 	default:
-		l.logger = slog.New(slog.NewMultiHandler(handlers...))
+		l.Logger = slog.New(slog.NewMultiHandler(handlers...))
 	}
 	return l, nil
 }
 
 // handler writes records to w, which sees each as one call of Write.
-func (l *Logs) handler(w io.Writer, asJSON bool) slog.Handler {
+func (l *Log) handler(w io.Writer, asJSON bool) slog.Handler {
 	options := &slog.HandlerOptions{Level: &l.level}
 	clean := &cleanWriter{to: w, scrub: &l.scrub}
 	if asJSON {
@@ -93,19 +91,30 @@ func (l *Logs) handler(w io.Writer, asJSON bool) slog.Handler {
 	return slog.NewTextHandler(clean, options)
 }
 
-// Logger logs to all places.
-func (l *Logs) Logger() *slog.Logger { return l.logger }
-
-// SetLevel changes what is logged from now on.
-func (l *Logs) SetLevel(level slog.Level) { l.level.Set(level) }
+// SetLevel changes what is logged from now on: debug, info, warn or error.
+func (l *Log) SetLevel(level string) error {
+	switch strings.ToLower(level) {
+	case "debug":
+		l.level.Set(slog.LevelDebug)
+	case "info", "":
+		l.level.Set(slog.LevelInfo)
+	case "warn":
+		l.level.Set(slog.LevelWarn)
+	case "error":
+		l.level.Set(slog.LevelError)
+	default:
+		return fmt.Errorf("%q is no log level; use debug, info, warn or error", level)
+	}
+	return nil
+}
 
 // Scrub keeps secrets out of all records from now on, however they got in. It
 // is the last belt: secrets are not logged in the first place. Those shorter
 // than six bytes are left alone, since they would be found in common words.
-func (l *Logs) Scrub(secrets ...secret.Secret) { l.scrub.add(secrets) }
+func (l *Log) Scrub(secrets ...secret.Secret) { l.scrub.add(secrets) }
 
 // Path is the file that is written, "" for none.
-func (l *Logs) Path() string {
+func (l *Log) Path() string {
 	if l.file == nil {
 		return ""
 	}
@@ -113,7 +122,7 @@ func (l *Logs) Path() string {
 }
 
 // Close closes the file. What is logged later goes to standard error only.
-func (l *Logs) Close() error {
+func (l *Log) Close() error {
 	if l.file == nil {
 		return nil
 	}
@@ -121,19 +130,4 @@ func (l *Logs) Close() error {
 		return fmt.Errorf("closing the log: %w", err)
 	}
 	return nil
-}
-
-// ParseLevel reads debug, info, warn or error.
-func ParseLevel(text string) (slog.Level, error) {
-	switch strings.ToLower(text) {
-	case "debug":
-		return slog.LevelDebug, nil
-	case "info", "":
-		return slog.LevelInfo, nil
-	case "warn":
-		return slog.LevelWarn, nil
-	case "error":
-		return slog.LevelError, nil
-	}
-	return 0, errors.New("log level " + text + ": use debug, info, warn or error")
 }

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -21,10 +22,12 @@ import (
 	"github.com/tokligence/tokligence-gateway/go/internal/secret"
 )
 
-func open(t *testing.T, o Options) *Logs {
+const daemon, commandLine = "gatewayd", "gateway"
+
+func open(t *testing.T, o Options) *Log {
 	t.Helper()
-	if o.Name == "" {
-		o.Name = Daemon
+	if o.Program == "" {
+		o.Program = daemon
 	}
 	l, err := Open(o)
 	if err != nil {
@@ -59,9 +62,9 @@ func names(t *testing.T, pattern string) []string {
 func TestPlacesAndForms(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "a", "logs")
 	var stderr bytes.Buffer
-	l := open(t, Options{Dir: dir, Stderr: &stderr})
-	l.Logger().Info("hello", slog.Int("n", 1))
-	l.Logger().Debug("hidden")
+	l := open(t, Options{File: true, Dir: dir, Stderr: &stderr})
+	l.Logger.Info("hello", slog.Int("n", 1))
+	l.Logger.Debug("hidden")
 	var record map[string]any
 	if err := json.Unmarshal([]byte(read(t, l.Path())), &record); err != nil || record["msg"] != "hello" || record["n"] != 1.0 {
 		t.Errorf("file: %v, %v", record, err)
@@ -74,9 +77,9 @@ func TestPlacesAndForms(t *testing.T) {
 	}
 
 	stderr.Reset()
-	l = open(t, Options{Dir: dir, Name: CommandLine, Format: Text, Stderr: &stderr, StderrFormat: JSON, Level: slog.LevelWarn})
-	l.Logger().Info("hidden")
-	l.Logger().Warn("seen")
+	l = open(t, Options{File: true, Dir: dir, Program: commandLine, Format: Text, Stderr: &stderr, StderrFormat: JSON, Level: "warn"})
+	l.Logger.Info("hidden")
+	l.Logger.Warn("seen")
 	if text := read(t, l.Path()); !strings.Contains(text, "level=WARN msg=seen") || strings.Contains(text, "hidden") || filepath.Base(l.Path()) != "gateway.log" {
 		t.Errorf("%s: %s", l.Path(), text)
 	}
@@ -86,40 +89,51 @@ func TestPlacesAndForms(t *testing.T) {
 
 	stderr.Reset()
 	l = open(t, Options{Stderr: &stderr, StderrFormat: Off})
-	if l.Logger().Error("nowhere"); l.Path() != "" || stderr.Len() > 0 {
+	if l.Logger.Error("nowhere"); l.Path() != "" || stderr.Len() > 0 {
 		t.Errorf("logs to %q, %q", l.Path(), stderr.String())
 	}
 }
 
 func TestLevelCanBeSwitched(t *testing.T) {
 	var stderr bytes.Buffer
-	l := open(t, Options{Dir: t.TempDir(), Stderr: &stderr})
-	with := l.Logger().With(slog.String("part", "x")).WithGroup("g")
+	l := open(t, Options{File: true, Dir: t.TempDir(), Stderr: &stderr})
+	with := l.Logger.With(slog.String("part", "x")).WithGroup("g")
 	with.Debug("one")
-	l.SetLevel(slog.LevelDebug)
+	setLevel(t, l, "debug")
 	with.Debug("two")
-	l.SetLevel(slog.LevelError)
+	setLevel(t, l, "error")
 	with.Warn("three")
 	for place, text := range map[string]string{"file": read(t, l.Path()), "stderr": stderr.String()} {
 		if strings.Contains(text, "one") || !strings.Contains(text, "two") || strings.Contains(text, "three") {
 			t.Errorf("%s: %s", place, text)
 		}
 	}
-	if l.Logger().Enabled(context.Background(), slog.LevelWarn) {
+	if l.Logger.Enabled(context.Background(), slog.LevelWarn) {
 		t.Error("warnings are still enabled")
 	}
 }
 
-func TestParseLevel(t *testing.T) {
+func setLevel(t *testing.T, l *Log, level string) {
+	t.Helper()
+	if err := l.SetLevel(level); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestLevels(t *testing.T) {
 	for text, want := range map[string]slog.Level{
 		"debug": slog.LevelDebug, "info": slog.LevelInfo, "": slog.LevelInfo, "WARN": slog.LevelWarn, "error": slog.LevelError,
 	} {
-		if got, err := ParseLevel(text); err != nil || got != want {
-			t.Errorf("%q: %v, %v", text, got, err)
+		l := open(t, Options{Level: text, Stderr: io.Discard})
+		if enabled := l.Logger.Enabled; !enabled(t.Context(), want) || enabled(t.Context(), want-1) {
+			t.Errorf("%q is not %v", text, want)
+		}
+		if err := l.SetLevel("loud"); err == nil || !l.Logger.Enabled(t.Context(), want) {
+			t.Errorf("loud is a level: %v", err)
 		}
 	}
-	if _, err := ParseLevel("loud"); err == nil {
-		t.Error("loud is a level")
+	if _, err := Open(Options{Level: "loud"}); err == nil {
+		t.Error("loud is a level to open with")
 	}
 }
 
@@ -128,7 +142,7 @@ func TestOwnerOnly(t *testing.T) {
 		t.Skip("no permissions of this kind")
 	}
 	dir := filepath.Join(t.TempDir(), "logs")
-	l := open(t, Options{Dir: dir, MaxSize: megabyte})
+	l := open(t, Options{File: true, Dir: dir, MaxSize: megabyte})
 	fill(l, 3*megabyte)
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
@@ -150,25 +164,25 @@ func TestOwnerOnly(t *testing.T) {
 	if err := os.WriteFile(loose, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	open(t, Options{Dir: filepath.Dir(loose)})
+	open(t, Options{File: true, Dir: filepath.Dir(loose)})
 	if info, err := os.Stat(loose); err != nil || info.Mode().Perm() != fileMode {
 		t.Errorf("a file that others could read stays so: %v, %v", info.Mode(), err)
 	}
 }
 
 // fill logs records of 1 KiB and returns how many.
-func fill(l *Logs, bytes int) int {
+func fill(l *Log, bytes int) int {
 	text := strings.Repeat("x", 1000)
 	n := 0
 	for ; n*1000 < bytes; n++ {
-		l.Logger().Info(text, slog.Int("n", n))
+		l.Logger.Info(text, slog.Int("n", n))
 	}
 	return n
 }
 
 func TestRotatesBySize(t *testing.T) {
 	dir := t.TempDir()
-	l := open(t, Options{Dir: dir, MaxSize: megabyte})
+	l := open(t, Options{File: true, Dir: dir, MaxSize: megabyte})
 	n := fill(l, 3*megabyte)
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
@@ -206,7 +220,7 @@ func TestOldFilesGo(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	l := open(t, Options{Dir: dir, MaxSize: megabyte, MaxAge: 30 * 24 * time.Hour, MaxFiles: 2})
+	l := open(t, Options{File: true, Dir: dir, MaxSize: megabyte, MaxAge: 30 * 24 * time.Hour, MaxFiles: 2})
 	fill(l, 5*megabyte)
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
@@ -243,20 +257,20 @@ func (c *clock) set(t time.Time) {
 func TestRotatesByDate(t *testing.T) {
 	dir := t.TempDir()
 	c := &clock{now: time.Date(2026, 3, 1, 23, 59, 59, 0, time.Local)}
-	l := open(t, Options{Dir: dir, Now: c.Now})
+	l := open(t, Options{File: true, Dir: dir, Now: c.Now})
 	aside := func() []string { return names(t, filepath.Join(dir, "gatewayd-*-day.log")) }
-	l.Logger().Info("first day")
+	l.Logger.Info("first day")
 	if len(aside()) != 0 {
 		t.Fatal("put aside on its own day")
 	}
 	c.set(c.Now().Add(2 * time.Second))
-	l.Logger().Info("second day")
-	l.Logger().Info("second day again")
+	l.Logger.Info("second day")
+	l.Logger.Info("second day again")
 	if files := aside(); len(files) != 1 || !strings.Contains(read(t, files[0]), "first day") || strings.Contains(read(t, l.Path()), "first day") {
 		t.Errorf("after midnight: %v", files)
 	}
 	c.set(c.Now().Add(-time.Hour)) // a clock that is put back
-	l.Logger().Info("still the second day")
+	l.Logger.Info("still the second day")
 	if len(aside()) != 1 {
 		t.Error("put aside because the clock was put back")
 	}
@@ -272,14 +286,14 @@ func TestRotatesFilesOfDaysBefore(t *testing.T) {
 	if err := os.Chtimes(path, before, before); err != nil {
 		t.Fatal(err)
 	}
-	l := open(t, Options{Dir: dir, Name: CommandLine})
-	l.Logger().Info("today")
+	l := open(t, Options{File: true, Dir: dir, Program: commandLine})
+	l.Logger.Info("today")
 	files := names(t, filepath.Join(dir, "gateway-*-day.log"))
 	if len(files) != 1 || read(t, files[0]) != "yesterday\n" || strings.Contains(read(t, path), "yesterday") {
 		t.Errorf("files put aside: %v", files)
 	}
-	l2 := open(t, Options{Dir: dir}) // an empty file of a day before is not put aside
-	l2.Logger().Info("x")
+	l2 := open(t, Options{File: true, Dir: dir}) // an empty file of a day before is not put aside
+	l2.Logger.Info("x")
 	if files := names(t, filepath.Join(dir, "gatewayd-*")); len(files) != 0 {
 		t.Errorf("files put aside: %v", files)
 	}
@@ -287,23 +301,23 @@ func TestRotatesFilesOfDaysBefore(t *testing.T) {
 
 func TestProcessesDoNotShareAFile(t *testing.T) {
 	dir := t.TempDir()
-	a, b := open(t, Options{Dir: dir}), open(t, Options{Dir: dir})
-	cli := open(t, Options{Dir: dir, Name: CommandLine})
+	a, b := open(t, Options{File: true, Dir: dir}), open(t, Options{File: true, Dir: dir})
+	cli := open(t, Options{File: true, Dir: dir, Program: commandLine})
 	if filepath.Base(a.Path()) != "gatewayd.log" || filepath.Base(b.Path()) != "gatewayd.2.log" || filepath.Base(cli.Path()) != "gateway.log" {
 		t.Errorf("%s, %s, %s", a.Path(), b.Path(), cli.Path())
 	}
 	if err := a.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if again := open(t, Options{Dir: dir}); again.Path() != a.Path() {
+	if again := open(t, Options{File: true, Dir: dir}); again.Path() != a.Path() {
 		t.Errorf("after the first has gone: %s", again.Path())
 	}
 }
 
 func TestLongRecordsAreCut(t *testing.T) {
-	l := open(t, Options{Dir: t.TempDir(), MaxSize: megabyte})
-	l.Logger().Info(strings.Repeat("x", 3*megabyte))
-	l.Logger().Info("next")
+	l := open(t, Options{File: true, Dir: t.TempDir(), MaxSize: megabyte})
+	l.Logger.Info(strings.Repeat("x", 3*megabyte))
+	l.Logger.Info("next")
 	text := read(t, l.Path())
 	if len(text) > maxRecord+1000 || !strings.Contains(text, "[cut]\n") || !strings.Contains(text, "next") {
 		t.Errorf("%d bytes", len(text))
@@ -315,7 +329,7 @@ func TestUnwritableFolder(t *testing.T) {
 	if err := os.WriteFile(blocked, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(Options{Dir: filepath.Join(blocked, "logs"), Name: Daemon}); err == nil || !strings.Contains(err.Error(), blocked) {
+	if _, err := Open(Options{File: true, Dir: filepath.Join(blocked, "logs"), Program: daemon}); err == nil || !strings.Contains(err.Error(), blocked) {
 		t.Errorf("error %v", err)
 	}
 }
@@ -324,7 +338,7 @@ func TestCloseLeavesNothingBehind(t *testing.T) {
 	before := runtime.NumGoroutine()
 	dir := t.TempDir()
 	for range 20 {
-		l, err := Open(Options{Dir: dir, Name: Daemon, MaxSize: megabyte, MaxFiles: 1})
+		l, err := Open(Options{File: true, Dir: dir, Program: daemon, MaxSize: megabyte, MaxFiles: 1})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -334,7 +348,7 @@ func TestCloseLeavesNothingBehind(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		l.Logger().Info("too late")
+		l.Logger.Info("too late")
 	}
 	for range 100 {
 		if runtime.NumGoroutine() <= before {
@@ -348,10 +362,9 @@ func TestCloseLeavesNothingBehind(t *testing.T) {
 func TestSecretsStayOut(t *testing.T) {
 	const canary = `sk-c4n"ary/<&>+é-1`
 	var stderr bytes.Buffer
-	l := open(t, Options{Dir: t.TempDir(), Stderr: &stderr})
 	hidden := secret.New(canary)
-	l.Scrub(hidden, secret.New("abc"), secret.Secret{})
-	log := l.Logger()
+	l := open(t, Options{File: true, Dir: t.TempDir(), Stderr: &stderr, Secrets: []secret.Secret{hidden, secret.New("abc"), {}}})
+	log := l.Logger
 	log.Info("typed", slog.Any("key", hidden), slog.Group("g", slog.Any("key", hidden)))
 	log.Info("struct", slog.Any("v", struct{ Key, key secret.Secret }{hidden, hidden}))
 	log.Info("message "+canary, slog.String("s", canary), slog.Any("err", fmt.Errorf("with %s", canary)))
@@ -380,15 +393,15 @@ func TestScrubTakesTheLongestFirst(t *testing.T) {
 }
 
 func TestLoggingAtOnce(t *testing.T) {
-	l := open(t, Options{Dir: t.TempDir(), MaxSize: megabyte})
+	l := open(t, Options{File: true, Dir: t.TempDir(), MaxSize: megabyte})
 	var wg sync.WaitGroup
 	for i := range 8 {
 		wg.Go(func() {
 			for j := range 200 {
-				l.Logger().Info("record", slog.Int("i", i*1000+j))
+				l.Logger.Info("record", slog.Int("i", i*1000+j))
 				if j%50 == 0 {
 					l.Scrub(secret.New(fmt.Sprintf("secret-%d-%d", i, j)))
-					l.SetLevel(slog.LevelInfo)
+					setLevel(t, l, "INFO")
 				}
 			}
 		})
@@ -400,7 +413,7 @@ func TestLoggingAtOnce(t *testing.T) {
 }
 
 func BenchmarkRecord(b *testing.B) {
-	l, err := Open(Options{Dir: b.TempDir(), Name: Daemon})
+	l, err := Open(Options{File: true, Dir: b.TempDir(), Program: daemon})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -410,6 +423,6 @@ func BenchmarkRecord(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		l.Logger().Info("call", slog.String("model", "gpt-5"), slog.Int("status", 200), slog.Duration("took", time.Second))
+		l.Logger.Info("call", slog.String("model", "gpt-5"), slog.Int("status", 200), slog.Duration("took", time.Second))
 	}
 }

@@ -46,9 +46,9 @@ func openFile(o Options) (*file, error) {
 		return nil, fmt.Errorf("making the folder for logs: %w", err)
 	}
 	for n := 1; n <= maxShare; n++ {
-		name := o.Name
+		name := o.Program
 		if n > 1 {
-			name = fmt.Sprintf("%s.%d", o.Name, n)
+			name = fmt.Sprintf("%s.%d", o.Program, n)
 		}
 		lock, err := takeLock(filepath.Join(o.Dir, "."+name+".lock"))
 		if errors.Is(err, errTaken) {

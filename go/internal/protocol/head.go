@@ -18,6 +18,11 @@ type Head struct {
 	MaxTokens int    // 0 if not said
 	SessionID string // conversation, where the client names one
 	Base64    bool   // embeddings as base64
+
+	// OldFunctions says that the client asked with Chat's deprecated functions
+	// and reads function_call instead of tool_calls.
+	OldFunctions bool
+
 	RequestID string // ours; set after Peek, for error bodies that carry it
 
 	// EstimatedInput is a guess at the prompt's tokens, set after Peek, for

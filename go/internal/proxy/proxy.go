@@ -97,6 +97,7 @@ func (p *Proxy) Serve(ctx context.Context, w http.ResponseWriter, c *Call) error
 	if err != nil {
 		return err
 	}
+	defer rec.Close()
 	ans := newAnswer(w, c, policy)
 	if c.Head.Stream {
 		p.observer.Streams(1)

@@ -27,6 +27,9 @@ func Version() string {
 	return strings.TrimSpace(number)
 }
 
+// Commit is the commit the program was built from, "" when that is not known.
+func Commit() string { return Get().Commit }
+
 // Build tells one build from another.
 type Build struct {
 	Version  string `json:"version"`

@@ -37,7 +37,7 @@ func TestTheLinkerWins(t *testing.T) {
 	defer func() { version, commit, date = "", "", "" }()
 	version, commit, date = "9.8.7", "feed", "2030-01-01T00:00:00Z"
 	b := describe(&debug.BuildInfo{Settings: []debug.BuildSetting{{Key: "vcs.revision", Value: "0123"}, {Key: "vcs.time", Value: "x"}}})
-	if Version() != "9.8.7" || b.Commit != "feed" || b.Date != "2030-01-01T00:00:00Z" {
+	if Version() != "9.8.7" || Commit() != "feed" || b.Commit != "feed" || b.Date != "2030-01-01T00:00:00Z" {
 		t.Errorf("%+v", b)
 	}
 }
