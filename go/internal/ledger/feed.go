@@ -76,6 +76,9 @@ func (f *feed) read() (more bool, err error) {
 
 func (f *feed) take(rec journal.Record) {
 	f.mark.Number = max(f.mark.Number, rec.Number)
+	if f.calls == nil && len(rec.Payload) > 0 && rec.Payload[0] != entry {
+		return
+	}
 	p, err := parse(f.folder.Chain(), rec.Payload)
 	if err != nil {
 		f.damaged[f.cursor.Segment()] = true

@@ -198,7 +198,7 @@ func (j *Journal) last() *batch {
 	if n := len(j.free); n > 0 {
 		b, j.free = j.free[n-1], j.free[:n-1]
 	} else {
-		b = &batch{}
+		b = &batch{buf: make([]byte, 0, 1<<10)}
 	}
 	b.seg, b.off = j.cur, j.cur.size
 	j.batches = append(j.batches, b)
