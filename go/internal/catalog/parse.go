@@ -3,6 +3,7 @@ package catalog
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -158,6 +159,9 @@ func (p *parser) price(text string) (*Price, error) {
 // parsePeriod reads a list: the day from which it holds, if any, and steps.
 func parsePeriod(text string) (period, error) {
 	var p period
+	if text == "" {
+		return p, errors.New("a price without a tier")
+	}
 	if text[0] >= '0' && text[0] <= '9' {
 		day, rest, _ := strings.Cut(text, " ")
 		from, err := time.Parse(time.DateOnly, day)
