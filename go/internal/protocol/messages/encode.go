@@ -143,11 +143,8 @@ func (e *encoder) sortExtra() error {
 			if e.extras == nil {
 				e.extras = map[string][]llm.Opaque{}
 			}
-			parent, name := "", x.Field
-			if i := strings.LastIndexByte(name, '.'); i >= 0 {
-				parent, name = name[:i], name[i+1:]
-			}
-			x.Field = name
+			var parent string
+			parent, x.Field = nested(x.Field)
 			e.extras[parent] = append(e.extras[parent], x)
 			continue
 		}
@@ -182,8 +179,27 @@ func judge(x llm.Opaque) (llm.FindingClass, error) {
 	return llm.Lost, nil
 }
 
+// nested returns where an own field stood: the path of its parent, "" for the
+// request itself, and its name. A dot may be part of the name.
+func nested(field string) (parent, name string) {
+	i := strings.LastIndexByte(field, '.')
+	if i < 0 {
+		return "", field
+	}
+	switch parent = field[:i]; {
+	case parent == "metadata", parent == "thinking", parent == "output_config",
+		strings.HasPrefix(parent, "messages["), strings.HasPrefix(parent, "system["):
+		return parent, field[i+1:]
+	}
+	return "", field
+}
+
 // appendExtra appends the own members that were found in the object at path.
+// A path of "" is that of what the client did not say.
 func (e *encoder) appendExtra(dst []byte, path string) []byte {
+	if path == "" {
+		return dst
+	}
 	for _, x := range e.extras[path] {
 		dst = append(dst, ',')
 		dst = jsonscan.AppendString(dst, x.Field)

@@ -20,7 +20,11 @@ func (e *encoder) writeMessages() error {
 		}
 		e.out = append(e.out, `{"role":"`...)
 		e.out = append(e.out, roleName(s.role)...)
-		e.out = append(e.out, `","content":[`...)
+		e.out = append(e.out, '"')
+		if first := s.items[0].turn; first >= 0 && e.extras != nil {
+			e.out = e.appendExtra(e.out, fmt.Sprintf("messages[%d]", first))
+		}
+		e.out = append(e.out, `,"content":[`...)
 		for j, it := range s.items {
 			if j > 0 {
 				e.out = append(e.out, ',')
@@ -154,7 +158,7 @@ func (e *encoder) appendCall(dst []byte, b llm.ToolCall, at func() string) []byt
 func (e *encoder) appendResult(dst []byte, b llm.ToolResult, at func() string, path string) ([]byte, error) {
 	dst = append(dst, `{"type":"tool_result","tool_use_id":`...)
 	dst = jsonscan.AppendString(dst, b.CallID)
-	if text, ok := onlyText(b.Blocks); ok {
+	if text, ok := onlyText(b.Blocks); ok && (path == "" || len(e.extras[innerPath(path, 0)]) == 0) {
 		dst = append(dst, `,"content":`...)
 		dst = jsonscan.AppendString(dst, text)
 	} else if len(b.Blocks) > 0 {
@@ -197,17 +201,21 @@ func (e *encoder) resultParts(blocks []llm.Block, at func() string, path string)
 			continue
 		case llm.Media, llm.Refusal, llm.ToolReference:
 		}
-		inner := ""
-		if path != "" {
-			inner = fmt.Sprintf("%s.content[%d]", path, i)
-		}
-		part, err := e.appendBlock(nil, b, at, inner)
+		part, err := e.appendBlock(nil, b, at, innerPath(path, i))
 		if err != nil {
 			return nil, err
 		}
 		parts = append(parts, part)
 	}
 	return parts, nil
+}
+
+// innerPath is where a block inside a result stands.
+func innerPath(path string, i int) string {
+	if path == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s.content[%d]", path, i)
 }
 
 // appendMedia appends an image or a document.

@@ -72,7 +72,9 @@ func TestSealOfACallTravels(t *testing.T) {
 	for _, streamed := range []bool{true, false} {
 		events := []llm.Event{
 			{Type: llm.Start, Meta: &llm.Meta{Protocol: llm.Gemini, Origin: "google/gemini"}},
-			begin(0, call("a", "")), delta(0, "{}"), {Type: llm.BlockEnd, Seal: "sig"}, begin(1, call("b", "")), end(1), stop(llm.StopTools),
+			begin(0, call("a", "")), delta(0, "{}"),
+			{Type: llm.BlockEnd, Seal: "sig"},
+			begin(1, call("b", "")), end(1), stop(llm.StopTools),
 		}
 		out, _ := render(t, events, protocol.Head{Stream: streamed})
 		req, err := codec.DecodeRequest([]byte(`{"messages":[{"role":"user","content":"q"},{"role":"assistant","content":` + contentOf(t, out, streamed) + `}]}`))
@@ -138,7 +140,9 @@ func TestWriterOfForeignAnswers(t *testing.T) {
 	t.Run("what has no place", func(t *testing.T) {
 		out, findings := render(t, []llm.Event{
 			chatMeta(), begin(0, llm.Media{Kind: llm.Image}), end(0), begin(1, llm.Opaque{Origin: llm.Responses, Field: "web_search_call"}), end(1),
-			begin(2, llm.Text{}), delta(2, "x"), {Type: llm.BlockEnd, Index: 2, Block: llm.Text{Text: "x", Citations: []llm.Opaque{{Origin: llm.Chat}}}}, stop(llm.StopEnd),
+			begin(2, llm.Text{}), delta(2, "x"),
+			{Type: llm.BlockEnd, Index: 2, Block: llm.Text{Text: "x", Citations: []llm.Opaque{{Origin: llm.Chat}}}},
+			stop(llm.StopEnd),
 		}, protocol.Head{Stream: true})
 		legalFrames(t, out)
 		if len(findings) != 3 {
