@@ -31,7 +31,7 @@ var allowed = map[string][]string{
 	"protocol/messages":  {"protocol", "sse"},
 	"protocol/responses": {"protocol", "sse"},
 	"protocol/gemini":    {"protocol", "sse"},
-	"provider":           {"provider/h1"},
+	"provider":           {"provider/h1", "protocol"},
 	"provider/h1":        {},
 	"provider/loopback":  {"provider", "protocol"},
 	"tokens":             {},

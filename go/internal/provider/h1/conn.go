@@ -82,6 +82,9 @@ func (cn *conn) exchange(ctx context.Context, req *http.Request) (*http.Response
 	x := &answer{}
 	sendErr := cn.send(req)
 	wait := cn.client.o.HeaderTimeout
+	if body, ok := req.Body.(*Body); ok && body.HeaderTimeout != 0 {
+		wait = body.HeaderTimeout
+	}
 	if sendErr != nil {
 		if !cn.wrote || cn.cancelled.Load() {
 			return nil, cn.during("send", sendErr)

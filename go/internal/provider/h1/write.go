@@ -15,6 +15,10 @@ const coalesce = 16 << 10
 // Body is a request body in segments, which can be written in one system call
 // and sent again. It is an io.ReadCloser for other clients.
 type Body struct {
+	// HeaderTimeout, unless zero, takes the place of the client's for the
+	// request with this body.
+	HeaderTimeout time.Duration
+
 	segments net.Buffers
 	size     int64
 	at, off  int

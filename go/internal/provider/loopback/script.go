@@ -11,6 +11,9 @@ import (
 // prefix marks what the loopback says as its own.
 const prefix = "[loopback] "
 
+// origin is where its seals are valid, see protocol.Sealer.
+const origin = Name + "/" + Name
+
 // Pieces of text, where no number of chunks was asked for.
 const (
 	pieceBytes = 12
@@ -38,8 +41,10 @@ func (s *script) write() *llm.Error {
 	if s.words.after == 0 {
 		s.pending = s.words.stall
 	}
+	// It names no protocol as its own, so that writers wrap what it seals: no
+	// vendor is ever shown a signature of ours.
 	s.add(llm.Event{Type: llm.Start, Meta: &llm.Meta{
-		ID: "lb_" + randomID(), Model: cmp.Or(s.words.swap, s.head.Model), Created: s.provider.now(), Protocol: s.codec.Name(),
+		ID: "lb_" + randomID(), Model: cmp.Or(s.words.swap, s.head.Model), Created: s.provider.now(), Origin: origin,
 	}})
 	s.meter(llm.Usage{Input: llm.Known(s.input)})
 	stop := s.content()
