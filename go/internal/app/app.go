@@ -218,10 +218,19 @@ func (a *App) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), flushTime)
 	defer cancel()
 	err := a.ledger.Stop(ctx)
-	a.upstreams.Load().Close()
-	return errors.Join(err, a.data.Close())
+	return errors.Join(err, a.upstreams.Load().Close(), a.data.Close())
 }
 
 // flushTime bounds how long an ending daemon waits for its database; the
 // journal keeps what is left.
 const flushTime = 5 * time.Second
+
+// KeyHint is the header that a first request needs, as an argument of curl.
+func (a *App) KeyHint() string {
+	cfg := a.opts.Config
+	switch {
+	case cfg.Auth.Disabled, cfg.Mode == config.ModePersonal && cfg.APIKey.Empty():
+		return ""
+	}
+	return ` -H "authorization: Bearer $YOUR_KEY"`
+}

@@ -20,7 +20,6 @@ func (a *App) Reload(cfg *config.Config) error {
 	a.proxy.SetPolicy(policy(cfg))
 	a.door.SetLimits(limits(cfg))
 	a.server.SetAccess(access(cfg))
-	old.Close()
 	a.tellProblems()
-	return nil
+	return old.Close()
 }

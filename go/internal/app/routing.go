@@ -63,7 +63,7 @@ func NewRouting(cfg *config.Config) (*Routing, error) {
 }
 
 // Close lets go of the providers' connections.
-func (r *Routing) Close() { r.Upstreams.Close() }
+func (r *Routing) Close() error { return r.Upstreams.Close() }
 
 // Models lists the models that can be called: those the configuration names
 // and, if the providers are to be asked, those they report. Failures say in

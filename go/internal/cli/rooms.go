@@ -12,7 +12,6 @@ import (
 
 	"github.com/tokligence/tokligence-gateway/go/internal/app"
 	"github.com/tokligence/tokligence-gateway/go/internal/config"
-	"github.com/tokligence/tokligence-gateway/go/internal/logging"
 )
 
 type ctxType = context.Context
@@ -84,12 +83,12 @@ func (c *command) withData(run func(cmd *cobra.Command, d *app.Data, args []stri
 
 // logFile opens the log of the command line. Without one, commands work too.
 func (c *command) logFile(cfg *config.Config) (*slog.Logger, io.Closer) {
-	logs, err := openLogs(cfg, logging.CommandLine, nil)
+	logs, err := openLogs(cfg, programCLI, nil)
 	if err != nil {
 		c.say(c.err, "warning: no log is written: %s", err)
 		return slog.New(slog.DiscardHandler), io.NopCloser(nil)
 	}
-	return logs.Logger(), logs
+	return logs.Logger, logs
 }
 
 // withFile calls write with the file at path, or with the output if path is

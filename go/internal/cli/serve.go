@@ -46,7 +46,7 @@ func (c *command) serve(cmd *cobra.Command, f serveFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	logs, err := openLogs(cfg, logging.Daemon, c.err)
+	logs, err := openLogs(cfg, programDaemon, c.err)
 	if err != nil {
 		return fmt.Errorf("opening the log: %w", err)
 	}
@@ -60,7 +60,7 @@ func (c *command) serve(cmd *cobra.Command, f serveFlags) (err error) {
 	if watch != nil {
 		go func() { gone(watch(ctx)) }() // ends with ctx
 	}
-	a, err := app.New(ctx, app.Options{Config: cfg, Log: logs.Logger(), Announce: c.announce})
+	a, err := app.New(ctx, app.Options{Config: cfg, Log: logs.Logger, Announce: c.announce})
 	if err != nil {
 		return err
 	}
@@ -69,9 +69,9 @@ func (c *command) serve(cmd *cobra.Command, f serveFlags) (err error) {
 	}
 	c.greet(a, f.readyJSON)
 	follow := c.followConfig(ctx, cmd, cfg, a, logs)
-	err = wait(ctx, a, logs.Logger())
+	err = wait(ctx, a, logs.Logger)
 	follow()
-	return errors.Join(err, c.shutdown(a, cfg, logs.Logger()))
+	return errors.Join(err, c.shutdown(a, cfg, logs.Logger))
 }
 
 // wait returns when the daemon is to end.
@@ -134,19 +134,14 @@ func listenHint(err error, cfg *config.Config) error {
 // followConfig reloads on change of the file and on SIGHUP. The function it
 // returns ends that.
 func (c *command) followConfig(
-	ctx context.Context, cmd *cobra.Command, cfg *config.Config, a *app.App, logs *logging.Logs,
+	ctx context.Context, cmd *cobra.Command, cfg *config.Config, a *app.App, logs *logging.Log,
 ) (stop func()) {
-	w := config.Watch(c.configOptions(cmd), cfg, logs.Logger(), func(cfg *config.Config) error {
-		level, err := logging.ParseLevel(cfg.Log.Level)
-		if err != nil {
-			return err
-		}
+	w := config.Watch(c.configOptions(cmd), cfg, logs.Logger, func(cfg *config.Config) error {
 		logs.Scrub(cfg.Secrets()...)
 		if err := a.Reload(cfg); err != nil {
 			return err
 		}
-		logs.SetLevel(level)
-		return nil
+		return logs.SetLevel(cfg.Log.Level)
 	})
 	hup := make(chan os.Signal, 1)
 	notifyReload(hup)
@@ -172,22 +167,10 @@ func (c *command) followConfig(
 }
 
 // openLogs opens the log of a program as configured. A nil stderr stays clean.
-func openLogs(cfg *config.Config, name string, stderr io.Writer) (*logging.Logs, error) {
-	level, err := logging.ParseLevel(cfg.Log.Level)
-	if err != nil {
-		return nil, err
-	}
-	o := logging.Options{
-		Level: level, Name: name, Format: cfg.Log.Format, MaxSize: int64(cfg.Log.MaxSize), MaxAge: cfg.Log.MaxAge,
-		MaxFiles: cfg.Log.MaxFiles, Stderr: stderr, StderrFormat: cfg.Log.Stderr,
-	}
-	if cfg.Log.File {
-		o.Dir = cfg.Log.Dir
-	}
-	logs, err := logging.Open(o)
-	if err != nil {
-		return nil, err
-	}
-	logs.Scrub(cfg.Secrets()...)
-	return logs, nil
+func openLogs(cfg *config.Config, program string, stderr io.Writer) (*logging.Log, error) {
+	return logging.Open(logging.Options{
+		Program: program, Level: cfg.Log.Level, Format: cfg.Log.Format, File: cfg.Log.File, Dir: cfg.Log.Dir,
+		MaxSize: int64(cfg.Log.MaxSize), MaxAge: cfg.Log.MaxAge, MaxFiles: cfg.Log.MaxFiles,
+		Stderr: stderr, StderrFormat: cfg.Log.Stderr, Secrets: cfg.Secrets(),
+	})
 }
