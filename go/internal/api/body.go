@@ -18,71 +18,126 @@ import (
 	"github.com/tokligence/tokligence-gateway/go/internal/llm"
 )
 
-// readBody returns the decoded body. The memory it takes is counted until
-// release is called, which is never nil.
-func (d *Door) readBody(w http.ResponseWriter, r *http.Request) (body []byte, release func(), err error) {
-	limits := d.limits.Load()
-	reserved := int64(0)
-	release = func() { d.inUse.Add(-reserved) }
-	reserve := func(n int64) error {
-		reserved += n
-		if d.inUse.Add(n) > limits.BodyMemory {
-			return &llm.Error{
-				Kind: llm.Unavailable, Code: "body_memory", RetryAfter: time.Second,
-				Message: "The gateway is holding as many request bodies as it may (limits.body_memory); try again shortly.",
-			}
+// body is the memory that the body of a request takes. It is counted from the
+// reading until release, since the call carries the body to the upstream.
+type body struct {
+	door     *Door
+	limits   *Limits
+	reserved int64
+}
+
+func (d *Door) newBody() *body { return &body{door: d, limits: d.limits.Load()} }
+
+func (b *body) release() {
+	b.door.inUse.Add(-b.reserved)
+	b.reserved = 0
+}
+
+func (b *body) reserve(n int64) error {
+	b.reserved += n
+	if b.door.inUse.Add(n) > b.limits.BodyMemory {
+		return &llm.Error{
+			Kind: llm.Unavailable, Code: "body_memory", RetryAfter: time.Second,
+			Message: "The gateway is holding as many request bodies as it may (limits.body_memory); try again shortly.",
 		}
-		return nil
 	}
+	return nil
+}
+
+// read returns the body of r, unpacked.
+func (b *body) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	limit := b.limits.BodyBytes
+	if r.ContentLength > limit {
+		return nil, tooLarge(limit)
+	}
+	src := io.Reader(&patientReader{
+		src: r.Body, rc: http.NewResponseController(w), idle: time.Duration(b.limits.BodyIdle) * time.Second,
+	})
 	encoding := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding")))
-	plain := encoding == "" || encoding == "identity"
-	if r.ContentLength > limits.BodyBytes {
-		return nil, release, tooLarge(limits.BodyBytes)
+	if encoding == "" || encoding == "identity" {
+		text, err := b.plain(src, r.ContentLength)
+		return text, bodyError(err, "", limit)
 	}
-	src := io.Reader(&patientReader{src: r.Body, rc: http.NewResponseController(w), idle: time.Duration(limits.BodyIdle) * time.Second})
-	if !plain {
-		if src, err = decoder(encoding, src, limits.BodyBytes); err != nil {
-			return nil, release, err
-		}
-		if closer, ok := src.(io.Closer); ok {
-			defer closer.Close()
-		}
+	unpacked, err := decoder(encoding, src, limit)
+	if err != nil {
+		return nil, err
 	}
-	if plain && r.ContentLength >= 0 {
-		if err := reserve(r.ContentLength); err != nil {
-			return nil, release, err
-		}
-		body = make([]byte, r.ContentLength)
-		_, err = io.ReadFull(src, body)
-		return body, release, bodyError(err, encoding, limits.BodyBytes)
+	if closer, ok := unpacked.(io.Closer); ok {
+		defer closer.Close()
 	}
-	body, err = readGrowing(src, limits.BodyBytes, reserve)
-	return body, release, bodyError(err, encoding, limits.BodyBytes)
+	text, err := b.grow(unpacked, nil)
+	if err == nil {
+		err = atEnd(src)
+	}
+	return text, bodyError(err, encoding, limit)
+}
+
+// atOnce is the announced length up to which memory is taken before the bytes
+// are there. An announcement costs a client nothing.
+const atOnce = 1 << 20
+
+// plain reads a body of an announced length, or of an unknown one (-1).
+func (b *body) plain(src io.Reader, length int64) ([]byte, error) {
+	if length < 0 {
+		return b.grow(src, nil)
+	}
+	first := min(length, atOnce)
+	if err := b.reserve(first); err != nil {
+		return nil, err
+	}
+	text := make([]byte, first)
+	if _, err := io.ReadFull(src, text); err != nil || length == first {
+		return text, err
+	}
+	text, err := b.grow(src, text)
+	if err == nil && int64(len(text)) < length {
+		err = io.ErrUnexpectedEOF
+	}
+	return text, err
 }
 
 var errTooLarge = errors.New("body exceeds the limit")
 
-// readGrowing reads a body of unknown size, reserving memory as it grows.
-func readGrowing(src io.Reader, limit int64, reserve func(int64) error) ([]byte, error) {
-	var buf bytes.Buffer
+// grow reads on to the end of src, taking memory as the bytes come.
+func (b *body) grow(src io.Reader, text []byte) ([]byte, error) {
 	const step = 64 << 10
 	for {
-		if err := reserve(step); err != nil {
-			return nil, err
+		if len(text) == cap(text) {
+			more := max(step, cap(text))
+			if err := b.reserve(int64(more)); err != nil {
+				return nil, err
+			}
+			text = append(make([]byte, 0, cap(text)+more), text...)
 		}
-		n, err := io.CopyN(&buf, src, step)
-		if int64(buf.Len()) > limit {
+		n, err := src.Read(text[len(text):cap(text)])
+		text = text[:len(text)+n]
+		switch {
+		case int64(len(text)) > b.limits.BodyBytes:
 			return nil, errTooLarge
-		}
-		if errors.Is(err, io.EOF) {
-			return buf.Bytes(), nil
-		}
-		if err != nil {
+		case errors.Is(err, io.EOF):
+			return text, nil
+		case err != nil:
 			return nil, err
 		}
-		_ = n
 	}
 }
+
+// atEnd reads to the end of the request. A decoder may stop before it, and
+// only a body that was read to its end lets the server notice that the client
+// has left.
+func atEnd(src io.Reader) error {
+	var rest [512]byte
+	switch n, err := io.ReadFull(src, rest[:]); {
+	case n > 0:
+		return errors.New("bytes follow the end of the compressed data")
+	case err != nil && !errors.Is(err, io.EOF):
+		return err
+	}
+	return nil
+}
+
+// maxWindow is what decoders of zstd must be able to hold, by RFC 8878.
+const maxWindow = 8 << 20
 
 // decoder unpacks a compressed body. The decoded size is bounded by the
 // reader of the result; the window of zstd is bounded here.
@@ -99,9 +154,8 @@ func decoder(encoding string, src io.Reader, limit int64) (io.Reader, error) {
 	case "br":
 		out = brotli.NewReader(src)
 	case "zstd":
-		window := min(max(uint64(limit), 1<<20), 64<<20)
 		var dec *zstd.Decoder
-		dec, err = zstd.NewReader(src, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(uint64(limit)+1), zstd.WithDecoderMaxWindow(window))
+		dec, err = zstd.NewReader(src, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
 		if err == nil {
 			out = dec.IOReadCloser()
 		}
@@ -143,11 +197,13 @@ func bodyError(err error, encoding string, limit int64) error {
 		return nil
 	case errors.As(err, &known):
 		return known
-	case errors.Is(err, errTooLarge), errors.Is(err, zstd.ErrDecoderSizeExceeded), errors.Is(err, zstd.ErrWindowSizeExceeded):
+	case errors.Is(err, errTooLarge), errors.Is(err, zstd.ErrWindowSizeExceeded):
 		return tooLarge(limit)
 	case errors.As(err, &network) && network.Timeout():
-		return &llm.Error{Kind: llm.Invalid, Code: codeSlowBody, Message: "The request body did not arrive in time.", Err: err}
-	case encoding != "" && encoding != "identity":
+		return &odd{status: http.StatusRequestTimeout, words: &llm.Error{
+			Kind: llm.Invalid, Code: "request_timeout", Message: "The request body did not arrive in time.", Err: err,
+		}}
+	case encoding != "":
 		return &llm.Error{Kind: llm.Invalid, Message: "The request body is not valid " + encoding + ".", Err: err}
 	}
 	return &llm.Error{Kind: llm.Invalid, Message: "The request body ended before its announced length.", Err: err}

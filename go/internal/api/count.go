@@ -2,7 +2,6 @@ package api
 
 import (
 	"net/http"
-	"strconv"
 
 	"github.com/gin-gonic/gin"
 
@@ -18,14 +17,27 @@ type counted interface{ EncodeCount(n int64) []byte }
 // countTokens forwards to an upstream that counts, and estimates otherwise.
 func (d *Door) countTokens(c *gin.Context) {
 	codec := d.codecs[llm.Messages]
-	call, release, err := d.admit(c, codec, llm.CountTokens)
-	defer release()
+	body := d.newBody()
+	defer body.release()
+	call, err := d.admit(c, codec, llm.CountTokens, body)
 	if err == nil {
 		err = d.count(c, call)
 	}
 	if err != nil {
 		d.refuse(c.Writer, codec, call.Head, err)
 	}
+}
+
+// cannotCount reports whether an upstream has no such path, as many servers
+// that speak the protocol otherwise.
+func cannotCount(err error) bool {
+	if err == nil {
+		return false
+	}
+	e := llm.AsError(err)
+	up := e.Upstream
+	return up != nil && e.Kind != llm.ModelNotFound && (up.Status == http.StatusNotFound || up.Status == http.StatusMethodNotAllowed ||
+		up.Status == http.StatusNotImplemented)
 }
 
 func (d *Door) count(c *gin.Context, call *proxy.Call) error {
@@ -36,7 +48,10 @@ func (d *Door) count(c *gin.Context, call *proxy.Call) error {
 	}
 	plan, err := d.router.Plan(ctx, query)
 	if err == nil && len(plan) > 0 && plan[0].Protocol == llm.Messages {
-		return d.proxy.Serve(ctx, c.Writer, call)
+		err = d.proxy.Serve(ctx, c.Writer, call)
+		if !cannotCount(err) {
+			return err
+		}
 	}
 	// No upstream counts for this model. It must still be one that answers.
 	query.Operation = llm.Generate
@@ -47,12 +62,9 @@ func (d *Door) count(c *gin.Context, call *proxy.Call) error {
 	if err != nil {
 		return err
 	}
-	body := call.Codec.(counted).EncodeCount(tokens.EstimateRequest(req))
-	h := c.Writer.Header()
-	h.Set("X-Tokligence-Loss", llm.Finding{Class: llm.Approximated, Field: "input_tokens", Reason: "estimated"}.String())
-	h.Set("Content-Type", "application/json")
-	h.Set("Content-Length", strconv.Itoa(len(body)))
-	c.Writer.WriteHeader(http.StatusOK)
-	_, _ = c.Writer.Write(body) // the client may have gone
+	answer := call.Codec.(counted).EncodeCount(tokens.EstimateRequest(req))
+	c.Writer.Header().Set("X-Tokligence-Loss",
+		llm.Finding{Class: llm.Approximated, Field: "input_tokens", Reason: "estimated"}.String())
+	send(c.Writer, http.StatusOK, answer)
 	return nil
 }

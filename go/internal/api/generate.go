@@ -8,6 +8,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/tokligence/tokligence-gateway/go/internal/identity"
 	"github.com/tokligence/tokligence-gateway/go/internal/llm"
 	"github.com/tokligence/tokligence-gateway/go/internal/protocol"
 	"github.com/tokligence/tokligence-gateway/go/internal/proxy"
@@ -18,8 +19,9 @@ import (
 func (d *Door) serve(name llm.Protocol, op llm.Operation) gin.HandlerFunc {
 	codec := d.codecs[name]
 	return func(c *gin.Context) {
-		call, release, err := d.admit(c, codec, op)
-		defer release()
+		body := d.newBody()
+		defer body.release()
+		call, err := d.admit(c, codec, op, body)
 		if err == nil {
 			err = d.proxy.Serve(c.Request.Context(), c.Writer, call)
 		}
@@ -31,38 +33,47 @@ func (d *Door) serve(name llm.Protocol, op llm.Operation) gin.HandlerFunc {
 
 // admit reads, authenticates and looks at a request. The call it returns is
 // good for an error answer even when err is not nil.
-func (d *Door) admit(c *gin.Context, codec protocol.Codec, op llm.Operation) (*proxy.Call, func(), error) {
+func (d *Door) admit(c *gin.Context, codec protocol.Codec, op llm.Operation, body *body) (*proxy.Call, error) {
 	call := &proxy.Call{
 		ID: RequestID(c.Writer), Codec: codec, Started: time.Now(),
 		Head: protocol.Head{Operation: op, RequestID: RequestID(c.Writer)},
 	}
-	who, err := d.auth.Authenticate(credential(c.Request))
+	who, err := d.principal(c.Request)
 	if err != nil {
-		return call, func() {}, err
+		return call, err
 	}
 	call.Principal = who
-	body, release, err := d.readBody(c.Writer, c.Request)
+	text, err := body.read(c.Writer, c.Request)
 	if err != nil {
-		return call, release, err
+		return call, err
 	}
-	head, err := codec.Peek(op, body)
+	head, err := codec.Peek(op, text)
 	head.Operation, head.RequestID = op, call.ID
 	call.Head = head
 	if err != nil {
-		return call, release, err
+		return call, err
 	}
 	if head.Model == "" {
 		err := llm.InvalidField("model", "You must provide a model parameter.")
 		err.Code = "missing_required_parameter"
-		return call, release, err
+		return call, err
 	}
 	if call.Head.SessionID == "" {
 		call.Head.SessionID = session(c.Request.Header)
 	}
-	call.Head.EstimatedInput = int64(len(body)+3) / 4
+	call.Head.EstimatedInput = int64(len(text)+3) / 4
 	call.Estimate = tokens.EstimateRequest
-	call.Body, call.Header, call.Query = body, travelling(c.Request.Header), travellingQuery(c.Request)
-	return call.Prepare(), release, nil
+	call.Body, call.Header, call.Query = text, travelling(c.Request.Header), travellingQuery(c.Request)
+	return call.Prepare(), nil
+}
+
+// principal returns who sent a request and may call models.
+func (d *Door) principal(r *http.Request) (identity.Principal, error) {
+	who, err := d.auth.Authenticate(credential(r))
+	if err == nil && !who.Has(identity.ScopeInference) {
+		err = llm.Errorf(llm.Forbidden, "The role %q may not call models.", who.Role)
+	}
+	return who, err
 }
 
 // credential returns the client's key. The ways to send one are one

@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -23,8 +22,10 @@ import (
 // Lists returns the providers that can say which models they have, by name.
 type Lists func() map[string]provider.Lister
 
-// modelsTimeout bounds how long a slow provider may hold up the list.
-const modelsTimeout = 5 * time.Second
+const (
+	modelsTimeout = 5 * time.Second  // how long a slow provider may hold up the list
+	modelsRetry   = 30 * time.Second // until one that did not answer is asked again
+)
 
 // modelList knows the models that can be called now. What a provider reported
 // is kept for a while, and kept on when it does not answer.
@@ -40,7 +41,16 @@ type modelList struct {
 
 type reported struct {
 	at     time.Time
+	failed bool
 	models []provider.ModelInfo
+}
+
+// fresh reports whether there is no need to ask again.
+func (r *reported) fresh(keep time.Duration) bool {
+	if r.failed {
+		keep = min(keep, modelsRetry)
+	}
+	return time.Since(r.at) < keep
 }
 
 func newModelList(router Router, lists Lists, log *slog.Logger) *modelList {
@@ -89,9 +99,9 @@ func (m *modelList) refresh(ctx context.Context, keep time.Duration) map[string]
 	lists := m.lists()
 	for name, lister := range lists {
 		m.mu.Lock()
-		fresh := time.Since(m.known[name].at) < keep
+		entry := m.known[name]
 		m.mu.Unlock()
-		if fresh {
+		if entry.fresh(keep) {
 			continue
 		}
 		wg.Go(func() { m.ask(ctx, name, lister) })
@@ -114,7 +124,7 @@ func (m *modelList) ask(ctx context.Context, name string, lister provider.Lister
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		entry := m.known[name]
-		entry.at = time.Now()
+		entry.at, entry.failed = time.Now(), err != nil
 		if err != nil {
 			m.log.Warn("a provider's model list is not to be had", "provider", name, "error", err.Error())
 		} else {
@@ -150,7 +160,7 @@ func (d *Door) listing(r *http.Request, name llm.Protocol) protocol.Codec {
 }
 
 func (d *Door) cards(c *gin.Context) ([]protocol.ModelCard, error) {
-	who, err := d.auth.Authenticate(credential(c.Request))
+	who, err := d.principal(c.Request)
 	if err != nil {
 		return nil, err
 	}
@@ -165,7 +175,7 @@ func (d *Door) listModels(name llm.Protocol) gin.HandlerFunc {
 			d.Refuse(c.Writer, c.Request, err)
 			return
 		}
-		send(c.Writer, d.listing(c.Request, name).(modelWriter).EncodeModels(cards, c.Request.URL.Query()))
+		send(c.Writer, http.StatusOK, d.listing(c.Request, name).(modelWriter).EncodeModels(cards, c.Request.URL.Query()))
 	}
 }
 
@@ -179,17 +189,10 @@ func (d *Door) getModel(name llm.Protocol) gin.HandlerFunc {
 		}
 		for _, card := range cards {
 			if card.ID == id {
-				send(c.Writer, d.listing(c.Request, name).(modelWriter).EncodeModel(card))
+				send(c.Writer, http.StatusOK, d.listing(c.Request, name).(modelWriter).EncodeModel(card))
 				return
 			}
 		}
 		d.Refuse(c.Writer, c.Request, llm.Errorf(llm.ModelNotFound, "The model %q does not exist or you do not have access to it.", id))
 	}
-}
-
-func send(w http.ResponseWriter, body []byte) {
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	w.WriteHeader(http.StatusOK)
-	_, _ = w.Write(body) // the client may have gone
 }

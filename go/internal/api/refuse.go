@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 	"time"
@@ -10,12 +11,26 @@ import (
 	"github.com/tokligence/tokligence-gateway/go/internal/protocol"
 )
 
-// Codes of errors whose status no protocol table holds.
-const (
-	codeMethod   = "method_not_allowed"
-	codeSlowBody = "request_timeout"
-	codeHost     = "host_not_allowed"
-)
+// statused is an error with a status that no protocol's table holds. Only the
+// doors make such errors; what an upstream says never is one.
+type statused interface {
+	error
+	HTTPStatus() int
+}
+
+// odd is a statused error of this door.
+type odd struct {
+	words  *llm.Error
+	status int
+}
+
+func (o *odd) Error() string { return o.words.Error() }
+
+// HTTPStatus implements statused.
+func (o *odd) HTTPStatus() int { return o.status }
+
+// Unwrap gives the error in the words of a protocol.
+func (o *odd) Unwrap() error { return o.words }
 
 // Refuse answers err in the protocol of the request's path.
 func (d *Door) Refuse(w http.ResponseWriter, r *http.Request, err error) {
@@ -30,13 +45,8 @@ func (d *Door) refuse(w http.ResponseWriter, codec protocol.Codec, head protocol
 		d.log.Error("internal error", "request_id", head.RequestID, "error", err.Error())
 	}
 	status, header, body := codec.EncodeError(failure, head)
-	switch failure.Code {
-	case codeMethod:
-		status = http.StatusMethodNotAllowed
-	case codeSlowBody:
-		status = http.StatusRequestTimeout
-	case codeHost:
-		status = http.StatusMisdirectedRequest
+	if own := statused(nil); errors.As(err, &own) {
+		status = own.HTTPStatus()
 	}
 	if own := upstreamWords(failure); own != nil {
 		status, body = failure.Upstream.Status, own
@@ -51,8 +61,18 @@ func (d *Door) refuse(w http.ResponseWriter, codec protocol.Codec, head protocol
 	if failure.Upstream != nil && failure.Upstream.RequestID != "" {
 		out.Set("X-Upstream-Request-Id", failure.Upstream.RequestID)
 	}
-	out.Set("Content-Type", "application/json")
-	out.Set("Content-Length", strconv.Itoa(len(body)))
+	send(w, status, body)
+}
+
+// sendTime bounds how long a client may take for an answer of the door's own.
+const sendTime = 30 * time.Second
+
+// send answers with a JSON body.
+func send(w http.ResponseWriter, status int, body []byte) {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(sendTime)) // a writer without deadlines has its own
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
 	_, _ = w.Write(body) // the client may have gone
 }

@@ -61,9 +61,12 @@ func (r *Registry) ListKeys(ctx context.Context, by Principal, user string) ([]K
 	if user == "" && !by.Has(ScopeUsers) {
 		user = by.UserID
 	}
+	if err := needs(by, ScopeKeys); err != nil {
+		return nil, err
+	}
 	id := ""
 	if user != "" {
-		u, err := r.keyOwner(ctx, by, user)
+		u, err := r.FindUser(ctx, by, user) // to see is not to touch: who is above is shown too
 		if err != nil {
 			return nil, err
 		}
@@ -115,9 +118,6 @@ func (r *Registry) keyOwner(ctx context.Context, by Principal, user string) (Use
 }
 
 func (r *Registry) findKey(ctx context.Context, by Principal, ref string) (Key, error) {
-	if err := needs(by, ScopeKeys); err != nil {
-		return Key{}, err
-	}
 	keys, err := r.ListKeys(ctx, by, "")
 	if err != nil {
 		return Key{}, err
@@ -156,11 +156,19 @@ func pick(keys []Key, ref string, now time.Time) (Key, error) {
 	}
 	switch len(live) {
 	case 0:
-		return Key{}, &llm.Error{Kind: llm.NotFound, Message: fmt.Sprintf("there is no key %q", ref), Err: ErrNotFound}
+		return Key{}, &llm.Error{Kind: llm.NotFound, Message: fmt.Sprintf("there is no key %q", hush(ref)), Err: ErrNotFound}
 	case 1:
 		return live[0], nil
 	}
 	return Key{}, llm.Errorf(llm.Invalid, "%d keys are called %q: use the id", len(live), ref)
+}
+
+// hush shortens what may be a whole key: it must not show in messages.
+func hush(ref string) string {
+	if rest, ok := strings.CutPrefix(ref, keyPrefix); ok && len(rest) > shownChars {
+		return keyPrefix + rest[:shownChars] + "..."
+	}
+	return ref
 }
 
 func patterns(models []string) error {

@@ -23,6 +23,7 @@ type answer struct {
 	begun   bool   // the client has seen something
 	gone    bool   // the client has left
 	done    bool   // nothing more may be written
+	cut     bool   // it must not end like a whole one
 	unsent  bool   // written but not flushed
 	bytes   int64
 	last    time.Time // of the latest write
@@ -42,22 +43,32 @@ func (a *answer) prepare(status int, header http.Header) {
 	}
 }
 
+// maxHeld bounds the frames that are kept back, in bytes. An upstream that
+// says so much has begun, whatever it says.
+const maxHeld = 256 << 10
+
 // hold keeps a frame back until there is content.
 func (a *answer) hold(frame []byte) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.begun {
-		a.write(frame)
+	if !a.begun && len(a.held)+len(frame) <= maxHeld {
+		a.held = append(a.held, frame...)
 		return
 	}
-	a.held = append(a.held, frame...)
+	a.begin()
+	a.write(frame)
 }
 
-// discard forgets what a failed attempt left behind.
-func (a *answer) discard() {
+// abandon forgets what a failed attempt left behind, so that another may
+// answer. It reports false when the client has seen a part of it.
+func (a *answer) abandon() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.begun {
+		return false
+	}
 	a.held, a.header = a.held[:0], nil
+	return true
 }
 
 // Write sends bytes on, after what was held back. Once the client has left it
@@ -84,20 +95,23 @@ func (a *answer) begin() {
 	a.held = nil
 }
 
+// maxPiece is written at once, in bytes: the deadline is for a client that
+// takes nothing, not for one that takes long for much.
+const maxPiece = 256 << 10
+
 func (a *answer) write(b []byte) {
-	if a.gone || a.done || len(b) == 0 {
-		return
-	}
-	now := time.Now()
-	if a.last = now; now.Add(a.policy.WriteTimeout / 2).After(a.expires) {
-		a.expires = now.Add(a.policy.WriteTimeout)
-		_ = a.rc.SetWriteDeadline(a.expires) // not every writer can; then nothing bounds a slow client but its own timeouts
-	}
-	n, err := a.w.Write(b)
-	a.bytes += int64(n)
-	a.unsent = true
-	if err != nil {
-		a.gone = true
+	for len(b) > 0 && !a.gone && !a.done {
+		piece := b[:min(len(b), maxPiece)]
+		b = b[len(piece):]
+		now := time.Now()
+		if a.last = now; now.Add(a.policy.WriteTimeout / 2).After(a.expires) {
+			a.expires = now.Add(a.policy.WriteTimeout)
+			_ = a.rc.SetWriteDeadline(a.expires) // not every writer can; then nothing bounds a slow client but its own timeouts
+		}
+		n, err := a.w.Write(piece)
+		a.bytes += int64(n)
+		a.unsent = true
+		a.gone = err != nil
 	}
 }
 
@@ -126,8 +140,7 @@ func (a *answer) leave() {
 	a.gone = true
 }
 
-// committed reports whether the client has seen a part of the answer, or is
-// not there to see one.
+// committed reports whether the client has been sent a part of the answer.
 func (a *answer) committed() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -146,6 +159,20 @@ func (a *answer) sent() int64 {
 	return a.bytes
 }
 
+// breakOff makes the answer end in a way that no client takes for its end.
+func (a *answer) breakOff() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.cut = true
+}
+
+// broken reports whether the connection must be cut.
+func (a *answer) broken() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.cut
+}
+
 // close ends all writing; the handler is about to return.
 func (a *answer) close() {
 	a.mu.Lock()
@@ -154,43 +181,51 @@ func (a *answer) close() {
 }
 
 // tick gives a silent stream a sign of life, and lets the headers go when
-// content is long in coming. A busy answer needs neither.
+// content is long in coming. A busy answer needs neither. It does not block:
+// the writing is done aside, and close waits for it.
 func (a *answer) tick(now time.Time) {
 	if !a.mu.TryLock() {
 		return
 	}
-	defer a.mu.Unlock()
-	if a.gone || a.done || a.header == nil {
+	if !a.due(now) {
+		a.mu.Unlock()
 		return
 	}
-	silent := now.Sub(a.last)
-	if !a.begun {
-		if silent < a.policy.Hold {
-			return
-		}
+	go func() {
+		defer a.mu.Unlock()
 		a.begin()
 		a.write(a.call.Codec.AppendKeepAlive(nil))
 		a.send()
-		return
+	}()
+}
+
+// due reports whether the client has heard nothing for too long.
+func (a *answer) due(now time.Time) bool {
+	if a.gone || a.done || a.header == nil {
+		return false
 	}
-	if silent >= a.policy.KeepAlive {
-		a.write(a.call.Codec.AppendKeepAlive(nil))
-		a.send()
+	patience := a.policy.KeepAlive
+	if !a.begun {
+		patience = a.policy.Hold
 	}
+	return now.Sub(a.last) >= patience
 }
 
 // travelling returns the upstream's headers that mean something to the client.
 func travelling(from http.Header) http.Header {
 	h := make(http.Header, 8)
 	for name, values := range from {
-		switch lower := strings.ToLower(name); {
-		case lower == "x-request-id", lower == "request-id":
-			h["X-Upstream-Request-Id"] = values
-		case lower == "retry-after", lower == "retry-after-ms", lower == "x-should-retry",
-			lower == "openai-version", lower == "openai-processing-ms", lower == "openai-model",
-			strings.HasPrefix(lower, "x-ratelimit-"), strings.HasPrefix(lower, "anthropic-ratelimit-"):
+		switch name {
+		case "Retry-After", "Retry-After-Ms", "X-Should-Retry", "Openai-Version", "Openai-Processing-Ms", "Openai-Model":
 			h[name] = values
+		default:
+			if strings.HasPrefix(name, "X-Ratelimit-") || strings.HasPrefix(name, "Anthropic-Ratelimit-") {
+				h[name] = values
+			}
 		}
+	}
+	if id := upstreamID(from); id != "" {
+		h["X-Upstream-Request-Id"] = []string{id}
 	}
 	return h
 }

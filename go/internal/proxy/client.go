@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,7 +26,15 @@ type clientWatch struct {
 
 func (t *try) watchClient(ctx context.Context, cancel context.CancelFunc) *clientWatch {
 	w := &clientWatch{try: t, cancel: cancel}
-	w.unhook = context.AfterFunc(ctx, w.clientLeft)
+	w.unhook = context.AfterFunc(ctx, func() {
+		if errors.Is(context.Cause(ctx), context.Canceled) {
+			w.clientLeft()
+			return
+		}
+		// The client is still there: whoever serves it gives up.
+		t.closing.Store(true)
+		cancel()
+	})
 	return w
 }
 

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// keeper looks at every open stream once a second. One goroutine serves them
-// all; a timer a stream would cost more than the stream.
+// keeper looks at every open stream once a second. One goroutine looks after
+// them all; a timer a stream would cost more than the stream.
 type keeper struct {
 	mu   sync.Mutex
 	open map[*answer]struct{}

@@ -53,9 +53,10 @@ func (t *try) passFailure(meter protocol.Meter, frame []byte) *llm.Error {
 	t.measure(meter)
 	failure := meter.Err()
 	if failure.Upstream == nil { // the frame is no report of an error but broken itself
-		return t.fail(meter, failure)
+		return t.fail(meter, t.blame(failure))
 	}
-	if t.ans.committed() {
+	failure = t.blame(failure)
+	if !t.ans.abandon() {
 		_ = t.settleAs(outcomeOf(t, failure), failure) // logged there
 		_, _ = t.ans.Write(frame)
 		t.ans.flush()
@@ -79,7 +80,7 @@ func (t *try) passEnd(meter protocol.Meter, err error) *llm.Error {
 
 // fail tells a client in mid-stream, in its own protocol.
 func (t *try) fail(meter protocol.Meter, failure *llm.Error) *llm.Error {
-	if t.ans.committed() {
+	if !t.ans.abandon() {
 		_ = t.settleAs(outcomeOf(t, failure), failure) // logged there
 		_, _ = t.ans.Write(meter.AppendFailure(nil, failure))
 		t.ans.flush()
@@ -99,7 +100,7 @@ func (t *try) passBody(body io.Reader, header http.Header) *llm.Error {
 	verdict := meter.Observe(whole)
 	t.measure(meter)
 	if verdict == protocol.Failure {
-		return meter.Err()
+		return t.blame(meter.Err())
 	}
 	if mender, ok := t.call.Codec.(protocol.Mender); ok {
 		whole = mender.Mend(t.call.Head, whole)
@@ -116,13 +117,9 @@ func (t *try) passBody(body io.Reader, header http.Header) *llm.Error {
 }
 
 func (t *try) readWhole(body io.Reader) ([]byte, *llm.Error) {
-	limit := t.ans.policy.MaxAnswer
-	whole, err := io.ReadAll(io.LimitReader(body, limit+1))
+	whole, err := io.ReadAll(body)
 	if err != nil {
 		return nil, t.broken(err)
-	}
-	if int64(len(whole)) > limit {
-		return nil, llm.Errorf(llm.BadUpstream, "The answer of %s exceeds %d bytes (limits.answer_bytes).", t.row.Provider, limit)
 	}
 	return whole, nil
 }

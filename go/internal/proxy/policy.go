@@ -3,8 +3,6 @@ package proxy
 import (
 	"context"
 	"time"
-
-	"github.com/tokligence/tokligence-gateway/go/internal/llm"
 )
 
 // Policy is how the owner wants calls carried. Zero values mean the default.
@@ -44,12 +42,6 @@ func def[T comparable](field *T, value T) {
 	if *field == zero {
 		*field = value
 	}
-}
-
-// patience returns how long to wait before the plan is tried once more, or
-// false when the upstream asks for more than the client should wait here.
-func (p *Policy) patience(backoff time.Duration, failure *llm.Error) (time.Duration, bool) {
-	return max(backoff, failure.RetryAfter), failure.RetryAfter <= p.MaxRetryAfter
 }
 
 // sleep waits, or reports that the client has left.

@@ -5,6 +5,7 @@ package proxy
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"sync/atomic"
@@ -104,38 +105,42 @@ func (p *Proxy) Serve(ctx context.Context, w http.ResponseWriter, c *Call) error
 		defer p.observer.Streams(-1)
 		defer p.keeper.watch(ans)()
 	}
-	return p.tryAll(ctx, ans, c, rec, plan)
+	err = p.tryAll(ctx, ans, c, rec, plan)
+	rec.Close() // not after a panic: then the call is found as crashed
+	if ans.broken() {
+		panic(http.ErrAbortHandler)
+	}
+	return err
 }
 
-// tryAll works down the plan until one candidate has answered, the client has
-// seen content, or trying again makes no sense.
+// tryAll works down the plan, round after round, until one candidate has
+// answered, the client has seen content, or trying again makes no sense.
 func (p *Proxy) tryAll(ctx context.Context, ans *answer, c *Call, rec *ledger.Record, plan []route.Candidate) error {
 	var failure *llm.Error
-	for n := range len(plan) * p.planner.Attempts() {
-		cand, round := plan[n%len(plan)], n/len(plan)
-		if n > 0 && n%len(plan) == 0 {
-			pause, ok := ans.policy.patience(p.planner.Backoff(round), failure)
-			if !ok || !sleep(ctx, pause) {
-				break
-			}
+	turns := turns{plan: plan}
+	for n := 0; ; n++ {
+		i, pause := turns.next(p.planner, ans.policy)
+		if i < 0 || pause > 0 && !sleep(ctx, pause) {
+			break
 		}
+		cand := &plan[i]
 		t := &try{
-			proxy: p, call: c, cand: cand, ans: ans, record: rec, started: time.Now(),
+			proxy: p, call: c, cand: *cand, ans: ans, record: rec, started: time.Now(),
 			row: ledger.Attempt{
 				N: n, Provider: cand.Provider.Name(), Prices: cand.Prices, Protocol: cand.Protocol, Model: cand.Target.Model,
 			},
 		}
 		failure = t.run(ctx)
-		if failure == nil || ans.committed() {
+		if failure == nil || !ans.abandon() {
 			return nil
 		}
 		if !failure.Retryable() || ctx.Err() != nil {
-			break
+			return failure
 		}
-		ans.discard()
+		turns.failed(i, failure)
 	}
-	if failure.Kind == llm.Canceled || ctx.Err() != nil {
+	if errors.Is(context.Cause(ctx), context.Canceled) {
 		return llm.AsError(context.Canceled)
 	}
-	return failure
+	return turns.verdict()
 }

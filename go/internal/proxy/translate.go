@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -42,14 +41,14 @@ func (t *try) relayEvents(body io.Reader, header http.Header, streamed bool, nam
 
 // blame names the provider in an error that came inside an answer.
 func (t *try) blame(err *llm.Error) *llm.Error {
+	if over := t.over(); over != nil {
+		return over
+	}
 	if err.Upstream == nil {
 		err.Upstream = &llm.Upstream{Status: t.row.Status}
 	}
-	err.Upstream.Provider = t.row.Provider
+	err.Upstream.Provider, err.Upstream.RequestID = t.row.Provider, t.requestID
 	err.Upstream.Body = nil
-	if t.ans.left() {
-		return llm.AsError(context.Canceled)
-	}
 	return err
 }
 
@@ -176,13 +175,14 @@ func (r *eventRelay) finish(header http.Header, contentType string) *llm.Error {
 // fail tells a client in mid-stream; before that the caller does.
 func (r *eventRelay) fail(failure *llm.Error) *llm.Error {
 	t := r.try
-	if !t.ans.committed() || !t.call.Head.Stream {
+	if !t.call.Head.Stream || t.ans.abandon() {
 		return failure
 	}
 	_ = t.settleAs(outcomeOf(t, failure), failure) // logged there
 	out, err := r.writer.Append(nil, llm.Event{Type: llm.Failed, Err: failure})
 	if err != nil {
 		t.proxy.log.Error("writing a failure", "request_id", t.call.ID, "error", err)
+		t.ans.breakOff()
 		return failure
 	}
 	_, _ = t.ans.Write(out)

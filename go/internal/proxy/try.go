@@ -8,6 +8,8 @@ import (
 	"mime"
 	"net"
 	"net/http"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/tokligence/tokligence-gateway/go/internal/ledger"
@@ -34,6 +36,9 @@ type try struct {
 	settled  bool
 	content  int64 // bytes of content seen, for an estimate
 	drained  bool
+	closing  atomic.Bool // the gateway is shutting down and waits no longer
+
+	requestID string // of the upstream's own
 }
 
 // run makes the attempt and writes its row, whatever happens.
@@ -41,8 +46,9 @@ func (t *try) run(ctx context.Context) *llm.Error {
 	up, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	watch := t.watchClient(ctx, cancel)
+	defer t.crashed()
+	defer watch.stop()
 	err := t.exchange(up, watch)
-	watch.stop()
 	if err == nil && !t.settled {
 		err = llm.Errorf(llm.Internal, "the answer ended without a record")
 	}
@@ -51,10 +57,33 @@ func (t *try) run(ctx context.Context) *llm.Error {
 	return err
 }
 
+// crashed writes the row of an attempt that ended in a panic.
+func (t *try) crashed() {
+	if !t.settled {
+		_ = t.settleAs(ledger.Crashed, llm.Errorf(llm.Internal, "internal error")) // logged there
+	}
+}
+
+// over returns the error for an answer that nobody waits for any more, nil if
+// somebody does.
+func (t *try) over() *llm.Error {
+	switch {
+	case t.closing.Load():
+		e := llm.Errorf(llm.Unavailable, "The gateway is shutting down; try again.")
+		e.RetryAfter = time.Second
+		return e
+	case t.ans.left():
+		return llm.AsError(context.Canceled)
+	}
+	return nil
+}
+
 func outcomeOf(t *try, err *llm.Error) ledger.Outcome {
 	switch {
 	case err == nil:
 		return ledger.Complete
+	case t.closing.Load():
+		return ledger.Crashed
 	case err.Kind == llm.Canceled || t.ans.left():
 		return ledger.CutByClient
 	case t.ans.committed():
@@ -81,17 +110,24 @@ func (t *try) exchange(ctx context.Context, watch *clientWatch) *llm.Error {
 	}
 	resp, err := t.cand.Provider.Do(ctx, req)
 	if err != nil {
+		if over := t.over(); over != nil {
+			return over
+		}
 		return llm.AsError(err)
 	}
 	defer resp.Body.Close()
 	watch.answering()
 	t.row.Status = resp.StatusCode
-	t.row.UpstreamID = upstreamID(resp.Header)
+	t.requestID = upstreamID(resp.Header)
+	t.row.UpstreamID = t.requestID
 	if resp.StatusCode/100 != 2 {
 		return t.refused(resp, !translate)
 	}
 	body := &flushBefore{src: resp.Body, ans: t.ans, try: t, watch: watch}
 	streamed := isStream(resp.Header)
+	if !streamed || !t.call.Head.Stream {
+		body.limit = t.ans.policy.MaxAnswer // it is held in memory, as a whole
+	}
 	if !translate && streamed == t.call.Head.Stream {
 		if streamed {
 			return t.passStream(body, resp.Header)
@@ -153,7 +189,7 @@ func (t *try) refused(resp *http.Response, same bool) *llm.Error {
 		failure.Upstream = &llm.Upstream{Status: resp.StatusCode, Body: body}
 	}
 	failure.Upstream.Provider = t.row.Provider
-	failure.Upstream.RequestID = t.row.UpstreamID
+	failure.Upstream.RequestID = t.requestID
 	if !same {
 		failure.Upstream.Body = nil
 	}
@@ -194,6 +230,10 @@ func (t *try) settleAs(outcome ledger.Outcome, failure *llm.Error) *llm.Error {
 // refused has used nothing.
 func (t *try) estimate(outcome ledger.Outcome) {
 	u := &t.row.Usage
+	if t.call.Head.Operation == llm.CountTokens {
+		*u = llm.Usage{} // a count is the answer, nothing was used
+		return
+	}
 	if outcome == ledger.Failed || t.row.Status/100 != 2 {
 		return
 	}
@@ -215,7 +255,7 @@ func (t *try) estimate(outcome ledger.Outcome) {
 
 // report tells the planner and the metrics.
 func (t *try) report(err *llm.Error) {
-	if err != nil && err.Kind == llm.Canceled {
+	if err != nil && t.over() != nil {
 		t.proxy.observer.Attempted(t.cand, t.call.Head.Operation, t.row)
 		return // says nothing about the upstream
 	}
@@ -253,12 +293,28 @@ func (t *try) announce(h http.Header) {
 	}
 	loss := make([]string, len(t.findings))
 	for i, f := range t.findings {
-		loss[i] = f.String()
+		loss[i] = headerText(f.String())
 	}
-	h["X-Tokligence-Loss"] = loss
+	h["X-Tokligence-Loss"] = loss[:min(len(loss), maxLoss)]
 	t.proxy.observer.Found(t.findings)
 	t.proxy.log.LogAttrs(context.Background(), slog.LevelInfo, "translation findings",
 		slog.String("request_id", t.call.ID), slog.Any("findings", loss))
+}
+
+// maxLoss bounds the findings in a header: clients take 16 KB of headers at
+// most. The log has all.
+const maxLoss = 24
+
+// headerText makes text fit for a header. The names of fields are the
+// client's, whatever is in them.
+func headerText(s string) string {
+	s = s[:min(len(s), 256)]
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return '?'
+		}
+		return r
+	}, s)
 }
 
 func upstreamID(h http.Header) string {
@@ -282,6 +338,8 @@ type flushBefore struct {
 	ans   *answer
 	try   *try
 	watch *clientWatch
+	limit int64 // bytes; 0: none
+	read  int64
 }
 
 func (f *flushBefore) Read(b []byte) (int, error) {
@@ -294,13 +352,16 @@ func (f *flushBefore) Read(b []byte) (int, error) {
 	if f.try.drained {
 		f.watch.drained(int64(n))
 	}
+	if f.read += int64(n); f.limit > 0 && f.read > f.limit {
+		return 0, llm.Errorf(llm.BadUpstream, "The answer of %s exceeds %d bytes (limits.answer_bytes).", f.try.row.Provider, f.limit)
+	}
 	return n, err
 }
 
 // broken puts an error of the upstream's connection into words.
 func (t *try) broken(err error) *llm.Error {
-	if errors.Is(err, context.Canceled) || t.ans.left() {
-		return llm.AsError(context.Canceled)
+	if over := t.over(); over != nil {
+		return over
 	}
 	var known *llm.Error
 	if errors.As(err, &known) {

@@ -20,8 +20,20 @@ import (
 // led here by and the origin it comes from.
 type Access struct {
 	CheckHosts bool     // refuse hosts that are neither loopback nor allowed
-	Hosts      []string // further names of this gateway; "*" allows all
+	Hosts      []string // further names of this gateway; "*" allows all, pages without an origin too
 }
+
+// misdirected is the refusal of a host. Its status is its own: no protocol has
+// a word for it.
+type misdirected struct{ words *llm.Error }
+
+func (m *misdirected) Error() string { return m.words.Error() }
+
+// HTTPStatus implements what a door asks of errors with a status of their own.
+func (*misdirected) HTTPStatus() int { return http.StatusMisdirectedRequest }
+
+// Unwrap gives the error in the words of a protocol.
+func (m *misdirected) Unwrap() error { return m.words }
 
 // guard is the middleware: an id, a way out of panics, and the host and origin
 // checks. One function, since each layer costs every request.
@@ -51,7 +63,8 @@ func requestID() string {
 }
 
 func speaksAnthropic(r *http.Request) bool {
-	return strings.HasPrefix(r.URL.Path, "/anthropic") || strings.HasPrefix(r.URL.Path, "/v1/messages")
+	return strings.HasPrefix(r.URL.Path, "/anthropic") || strings.HasPrefix(r.URL.Path, "/v1/messages") ||
+		r.Header.Get("Anthropic-Version") != ""
 }
 
 // recovered turns a panic into an error answer, or cuts the answer that has
@@ -73,12 +86,14 @@ func recovered(w http.ResponseWriter, r *http.Request, o Options, id string) {
 
 // check refuses requests that a foreign page made a browser send.
 func (a *Access) check(r *http.Request) error {
-	if !a.CheckHosts {
+	if !a.CheckHosts || slices.Contains(a.Hosts, "*") {
 		return nil
 	}
 	if !a.allows(r.Host) {
-		return &llm.Error{Kind: llm.Forbidden, Code: "host_not_allowed", Message: fmt.Sprintf(
-			"The host %q is not known to this gateway. Call it by a loopback address, or add the name to TOKLIGENCE_ALLOWED_HOSTS.", r.Host)}
+		return &misdirected{&llm.Error{
+			Kind: llm.Forbidden, Code: "host_not_allowed", Message: fmt.Sprintf("The host %q is not known to this gateway. "+
+				"Call it by a loopback address, or add the name to TOKLIGENCE_ALLOWED_HOSTS.", r.Host),
+		}}
 	}
 	origin := r.Header.Get("Origin")
 	if origin == "" {
@@ -105,6 +120,6 @@ func (a *Access) allows(hostport string) bool {
 		return true
 	}
 	return slices.ContainsFunc(a.Hosts, func(allowed string) bool {
-		return allowed == "*" || strings.EqualFold(allowed, host) || strings.EqualFold(allowed, hostport)
+		return strings.EqualFold(allowed, host) || strings.EqualFold(allowed, hostport)
 	})
 }

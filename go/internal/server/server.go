@@ -44,7 +44,14 @@ type Server struct {
 	access   atomic.Pointer[Access]
 	draining atomic.Bool
 	served   chan error
+	cut      context.CancelCauseFunc // of the calls in flight
 }
+
+// errCut is why a call ends whose client is still there.
+var errCut = errors.New("the gateway is shutting down")
+
+// cutTime is what calls that are cut get to tell their clients and the ledger.
+const cutTime = time.Second
 
 // Listen takes the address and returns a server that does not serve yet. The
 // address must be free.
@@ -67,7 +74,12 @@ func Listen(addr string, o Options) (*Server, error) {
 		IdleTimeout:       o.IdleTimeout,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug),
+
+		DisableGeneralOptionsHandler: true, // it answers without a request id
 	}
+	base, cut := context.WithCancelCause(context.Background())
+	s.cut = cut
+	s.http.BaseContext = func(net.Listener) context.Context { return base }
 	return s, nil
 }
 
@@ -93,7 +105,7 @@ func (s *Server) handler(o Options) http.Handler {
 // Addr is where the server listens.
 func (s *Server) Addr() *net.TCPAddr { return s.listener.Addr().(*net.TCPAddr) }
 
-// Start serves until Shutdown. Errors come from Wait.
+// Start serves until Shutdown. What ends it before comes from Failed.
 func (s *Server) Start() {
 	go func() {
 		err := s.http.Serve(s.listener)
@@ -104,7 +116,8 @@ func (s *Server) Start() {
 	}()
 }
 
-// Failed tells when serving ends by itself.
+// Failed yields the error when serving ends by itself, and nil once after
+// Shutdown.
 func (s *Server) Failed() <-chan error { return s.served }
 
 // Drain makes readiness false, so that balancers look elsewhere.
@@ -114,8 +127,17 @@ func (s *Server) Drain() { s.draining.Store(true) }
 // first it cuts them.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.Drain()
-	if err := s.http.Shutdown(ctx); err != nil {
-		return errors.Join(err, s.http.Close())
+	defer s.cut(errCut)
+	_ = s.listener.Close() // open still if Start was never called
+	err := s.http.Shutdown(ctx)
+	if err == nil {
+		return nil
 	}
-	return nil
+	s.cut(errCut)
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), cutTime)
+	defer cancel()
+	if s.http.Shutdown(last) == nil {
+		return err
+	}
+	return errors.Join(err, s.http.Close())
 }
