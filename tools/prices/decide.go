@@ -55,7 +55,7 @@ type result struct {
 	models      []*model
 	differences []difference
 	fees        []string // provider and id of models that charge by request
-	unclear     []string // what is said to cost nothing, or by the hour
+	unclear     []string // what is said to cost nothing, by the hour, or twice
 }
 
 func decide(p *plan, shelves map[string]*shelf) *result {
@@ -93,7 +93,7 @@ func (r *result) model(provider, id string, s *shelf) *model {
 		case o.fees:
 			r.fees = append(r.fees, provider+" `"+id+"`")
 			return m
-		case o.zero || o.hourly:
+		case o.zero || o.hourly || o.twice:
 			r.unclear = append(r.unclear, provider+" `"+id+"`")
 		}
 	}

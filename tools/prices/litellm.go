@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -53,7 +54,8 @@ func readLiteLLM(text []byte, p *plan, shelves map[string]*shelf) error {
 		return err
 	}
 	delete(table, "sample_spec") // documentation, not a model
-	for key, raw := range table {
+	for _, key := range slices.Sorted(maps.Keys(table)) {
+		raw := table[key]
 		var e entry
 		if err := json.Unmarshal(raw, &e); err != nil {
 			return fmt.Errorf("%s: %w", key, err)

@@ -123,6 +123,7 @@ type offer struct {
 	context, maxInput, maxOutput int
 	vision, tools, schemas       *bool
 	zero                         bool // said to cost nothing
+	twice                        bool // named twice, with different prices
 }
 
 // at returns the price list that holds on a day, nil if there is none.
@@ -159,8 +160,27 @@ func (s *shelf) put(from source, id string, o *offer) {
 		m = new([sourceCount]*offer)
 		s.models[id] = m
 	}
-	if m[from] == nil {
+	switch have := m[from]; {
+	case have == nil || len(have.periods) == 0:
 		m[from] = o
+	case from == litellm && len(o.periods) > 0:
+		have.merge(o.periods[0].quote)
+	}
+}
+
+// merge adds what a source says of the same model a second time. Where it
+// contradicts itself it says nothing.
+func (o *offer) merge(again quote) {
+	q := o.periods[0].quote
+	for s, price := range again {
+		have, ok := q[s]
+		switch {
+		case !ok:
+			q[s] = price
+		case have != price:
+			delete(q, s)
+			o.twice = true
+		}
 	}
 }
 

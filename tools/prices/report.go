@@ -31,7 +31,7 @@ Made by `+"`make generate`"+` from the tables of %s in [tools/prices](../tools/p
 	differences(&b, settled)
 	b.WriteString("\n## Charged by request\n\nThese cost something besides their tokens, so their tokens have no price here.\n\n")
 	names(&b, r.fees)
-	b.WriteString("\n## Said to cost nothing, or priced by the hour\n\nNot taken: in the sources zero often means that nothing is known, and a price by the hour is not carried.\n\n")
+	b.WriteString("\n## Said to cost nothing, priced by the hour, or named twice\n\nNot taken: in the sources zero often means that nothing is known, a price by the hour is not carried, and a source that names two prices knows none.\n\n")
 	names(&b, r.unclear)
 	return b.Bytes()
 }

@@ -237,7 +237,9 @@ func TestAbilities(t *testing.T) {
 		{"openai", "ft:gpt-4o-2024-08-06:org::abc", "gpt-4 large none", &yes, &yes},
 		{"gemini", "gemini-2.5-pro", "gemini large budget", &yes, &yes},
 		{"gemini", "models/gemini-3.5-flash", "gemini small adaptive", &yes, &yes},
-		{"gemini", "models/gemini-4-ultra", "", nil, nil},
+		{"gemini", "models/gemini-4-ultra", "gemini large", &yes, &yes},
+		{"gemini", "gemini-flash-latest", "gemini small", &yes, &yes},
+		{"gemini", "gemma-9", "", nil, nil},
 		{"loopback", "loopback", "loopback large adaptive prefill midway", &yes, &yes},
 	} {
 		m, ok := c.Find(tt.provider, tt.model)
@@ -340,9 +342,20 @@ func TestMatch(t *testing.T) {
 		pattern, text string
 		want          bool
 	}{
-		{"", "", true}, {"", "a", false}, {"a", "a", true}, {"a", "", false}, {"*", "", true}, {"*", "abc", true},
-		{"a*c", "abbc", true}, {"a*c", "abcd", false}, {"*b*", "abc", true}, {"-####", "-2024", true}, {"-####", "-20a4", false},
-		{"a**b", "ab", true}, {"*a*b*c", "xaxbxbc", true}, {"#", "", false},
+		{"", "", true},
+		{"", "a", false},
+		{"a", "a", true},
+		{"a", "", false},
+		{"*", "", true},
+		{"*", "abc", true},
+		{"a*c", "abbc", true},
+		{"a*c", "abcd", false},
+		{"*b*", "abc", true},
+		{"-####", "-2024", true},
+		{"-####", "-20a4", false},
+		{"a**b", "ab", true},
+		{"*a*b*c", "xaxbxbc", true},
+		{"#", "", false},
 	} {
 		if got := match(tt.pattern, tt.text); got != tt.want {
 			t.Errorf("match(%q, %q) = %v", tt.pattern, tt.text, got)

@@ -20,8 +20,8 @@ const (
 	wrongBy   = 10 // what usage=wrong multiplies with
 )
 
-// grammar explains the words, in errors and in the documentation.
-const grammar = `loopback:WORD=VALUE,WORD=VALUE… as the model, or the same words in the header x-tokligence-loopback. ` +
+// Grammar explains the words, for errors and help texts.
+const Grammar = `loopback:WORD=VALUE,WORD=VALUE… as the model, or the same words in the header x-tokligence-loopback. ` +
 	`stall=2s: be silent, at first or, with after=N, behind N pieces. ` +
 	`delay=10ms: wait before every piece. ` +
 	`status=429: refuse with this status (400 to 599); retry_after=3s: with this hint. ` +
@@ -72,7 +72,7 @@ func parseWords(model string, header []string) (words, error) {
 				continue
 			}
 			if err := w.set(word); err != nil {
-				e := llm.InvalidField("model", "The loopback does not understand %q: %s. It knows: %s", word, err, grammar)
+				e := llm.InvalidField("model", "The loopback does not understand %q: %s. It knows: %s", word, err, Grammar)
 				e.Code = "loopback_grammar"
 				return w, e
 			}
