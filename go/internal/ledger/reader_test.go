@@ -100,9 +100,19 @@ func TestReadersSeeBothPlaces(t *testing.T) {
 	reader := &ledger.Reader{Dir: dir, Store: store} // of a process of its own
 
 	filters := []ledger.Filter{
-		{}, {Limit: 1}, {Limit: 70}, {UserID: "u1"}, {Provider: "p0", UserID: "u2"}, {Chain: a.Chain()}, {Chain: b.Chain(), Limit: 5},
-		{From: noon.Add(10 * time.Hour), Until: noon.Add(40 * time.Hour)}, {RequestID: "late-b-7"}, {RequestID: "none"},
-		{Model: "claude-x-1"}, {Model: "other"}, {Outcome: ledger.Failed, Limit: 200},
+		{},
+		{Limit: 1},
+		{Limit: 70},
+		{UserID: "u1"},
+		{Provider: "p0", UserID: "u2"},
+		{Chain: a.Chain()},
+		{Chain: b.Chain(), Limit: 5},
+		{From: noon.Add(10 * time.Hour), Until: noon.Add(40 * time.Hour)},
+		{RequestID: "late-b-7"},
+		{RequestID: "none"},
+		{Model: "claude-x-1"},
+		{Model: "other"},
+		{Outcome: ledger.Failed, Limit: 200},
 	}
 	groups := [][]ledger.Dimension{
 		nil, {ledger.ByUser}, {ledger.ByProvider, ledger.ByDay}, {ledger.ByOutcome, ledger.ByModel, ledger.ByTeam, ledger.ByKey},
