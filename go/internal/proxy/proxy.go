@@ -106,7 +106,6 @@ func (p *Proxy) Serve(ctx context.Context, w http.ResponseWriter, c *Call) error
 		defer p.keeper.watch(ans)()
 	}
 	err = p.tryAll(ctx, ans, c, rec, plan)
-	rec.Close() // not after a panic: then the call is found as crashed
 	if ans.broken() {
 		panic(http.ErrAbortHandler)
 	}
