@@ -19,7 +19,10 @@ func readMeta(v []byte) llm.Meta {
 		case "model":
 			meta.Model = text(it.Value())
 		case "service_tier":
-			meta.Tier = text(it.Value())
+			// At the start it is what was asked for, only at the end what was given.
+			if tier := text(it.Value()); tier != "auto" {
+				meta.Tier = tier
+			}
 		case "created_at":
 			if sec, ok := jsonscan.Float(it.Value()); ok && sec > 0 && sec < 1e11 {
 				meta.Created = time.Unix(int64(sec), 0)

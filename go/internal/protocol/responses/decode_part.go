@@ -54,9 +54,12 @@ func readPart(at *protocol.Path, v []byte) (llm.Block, error) {
 	case partFile:
 		return readFile(at, v)
 	default:
-		return llm.Opaque{Origin: llm.Responses, Field: kind, Raw: protocol.Raw(v)}, nil
+		return llm.Opaque{Origin: llm.Responses, Field: opaquePart + kind, Raw: protocol.Raw(v)}, nil
 	}
 }
+
+// opaquePart tells a part that is kept as it came from an item.
+const opaquePart = "content."
 
 // readString sets dst to a member of v that must be there.
 func readString(at *protocol.Path, v []byte, name string, dst *string) error {

@@ -211,7 +211,7 @@ func (w *items) opaque(field string, b llm.Opaque) {
 	switch {
 	case b.Origin != llm.Responses:
 		w.found(llm.Lost, field, reasonUnsupported)
-	case strings.HasPrefix(b.Field, "input_"):
+	case strings.HasPrefix(b.Field, opaquePart):
 		w.part(b.Raw)
 	default:
 		w.flush()

@@ -72,10 +72,7 @@ func wordsFor(e *llm.Error) words {
 	case llm.Timeout:
 		w.status, w.code = http.StatusGatewayTimeout, "timeout"
 	case llm.BadUpstream:
-		w.status = http.StatusBadGateway
-		if up := e.Upstream; up != nil && up.Status >= 500 && up.Status < 600 {
-			w.status = up.Status
-		}
+		w.status = e.Broken(http.StatusBadGateway)
 	case llm.Canceled:
 		w.status, w.code = statusClosed, "request_canceled"
 	}

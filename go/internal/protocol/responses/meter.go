@@ -92,14 +92,20 @@ func (m *meter) slowKind(frame []byte) []byte {
 // added looks at an item that begins: a message or reasoning is nothing yet, a
 // call is something.
 func (m *meter) added(frame []byte) protocol.Verdict {
-	switch it := text(jsonscan.Get(sse.Parse(frame).Data, "item", "type")); it {
-	case itemMessage, itemReasoning:
+	it := readItem(jsonscan.Get(sse.Parse(frame).Data, "item"))
+	if it.kind == itemMessage || it.kind == itemReasoning {
 		return m.sofar()
-	case itemFunction, itemCustom, itemLocalShell, itemShell, itemPatch:
-		m.tools = true
 	}
+	m.noteCall(&it)
 	m.content = true
 	return protocol.Content
+}
+
+// noteCall notes a call that the client must carry out.
+func (m *meter) noteCall(it *item) {
+	if _, ok := it.call(); ok {
+		m.tools = true
+	}
 }
 
 func readErrorEvent(data []byte) *llm.Error {
@@ -144,10 +150,8 @@ func (m *meter) whole(body []byte) protocol.Verdict {
 	}
 	it := jsonscan.Elements(jsonscan.Get(body, "output"))
 	for it.Next() {
-		switch text(jsonscan.Get(it.Value(), "type")) {
-		case itemFunction, itemCustom, itemLocalShell, itemShell, itemPatch:
-			m.tools = true
-		}
+		entry := readItem(it.Value())
+		m.noteCall(&entry)
 	}
 	return m.terminal(statusCompleted, body)
 }

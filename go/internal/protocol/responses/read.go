@@ -107,7 +107,7 @@ func notJSON(err error) *llm.Error {
 
 // event handles one event of a stream. What is not known is passed over.
 func (r *reader) event(ev *event) {
-	switch kind := string(ev.kind); kind {
+	switch string(ev.kind) {
 	case "response.created", "response.in_progress", "response.queued":
 		r.start(readMeta(ev.response))
 	case "response.output_text.delta":
@@ -135,7 +135,7 @@ func (r *reader) event(ev *event) {
 	case "response.output_item.done":
 		r.itemDone(ev.output, ev.item)
 	case "response.completed", "response.incomplete", "response.failed", "response.cancelled":
-		r.terminal(strings.TrimPrefix(kind, "response."), ev.response)
+		r.terminal(strings.TrimPrefix(string(ev.kind), "response."), ev.response)
 	case "error":
 		r.streamError(ev)
 	}

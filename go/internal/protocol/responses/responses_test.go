@@ -248,8 +248,12 @@ func TestStreamsMayBeCutAnywhere(t *testing.T) {
 		if !a.Stream || len(a.Body) > 20_000 {
 			continue
 		}
+		step := 1 // long streams take too long to be cut at every byte
+		if len(a.Body) > 6000 {
+			step = 5
+		}
 		want := shapeOf(read(t, a.Body, true)).String()
-		for first := 1; first < len(a.Body); first++ {
+		for first := 1; first < len(a.Body); first += step {
 			r := codec().NewReader(protocoltest.Pieces(a.Body, first, len(a.Body)), true, native)
 			if got := shapeOf(protocoltest.Read(t, r)).String(); got != want {
 				t.Fatalf("%s cut at %d:\n%s\nwant\n%s", a.Name, first, got, want)

@@ -13,7 +13,6 @@ import (
 type unwrapper struct {
 	state unwrapState
 	plain []byte // arguments not yet given out, unescaped once
-	half  []byte // a surrogate whose other half is still to come
 }
 
 type unwrapState uint8
@@ -32,13 +31,11 @@ func (u *unwrapper) feed(delta []byte) []byte {
 	if u.state == bare {
 		return delta
 	}
-	u.plain = jsonscan.Unescape(u.plain, u.whole(delta))
+	u.plain = jsonscan.Unescape(u.plain, delta)
 	if u.state == undecided {
 		u.decide()
 		if u.state == bare {
-			out := append(jsonscan.AppendEscaped(nil, u.plain), u.half...)
-			u.plain, u.half = nil, nil
-			return out
+			return jsonscan.AppendEscaped(nil, u.plain)
 		}
 	}
 	if u.state != inString {
@@ -51,22 +48,6 @@ func (u *unwrapper) feed(delta []byte) []byte {
 		u.state = over
 	}
 	return out
-}
-
-// whole returns the delta without a surrogate that stands alone at its end,
-// and with the one that stood at the end of the last.
-func (u *unwrapper) whole(delta []byte) []byte {
-	if len(u.half) > 0 {
-		delta = append(u.half, delta...)
-		u.half = nil
-	}
-	n := len(delta) - 6
-	if n >= 0 && delta[n] == '\\' && delta[n+1] == 'u' && (delta[n+2]|0x20) == 'd' &&
-		bytes.IndexByte([]byte("89abAB"), delta[n+3]) >= 0 {
-		u.half = bytes.Clone(delta[n:])
-		delta = delta[:n]
-	}
-	return delta
 }
 
 // decide looks at how the arguments begin.
@@ -99,8 +80,8 @@ func (u *unwrapper) decide() {
 	u.plain = append(u.plain[:0], rest...)
 }
 
-// stringPart returns how much of s is whole string content, and whether the
-// string ends there.
+// stringPart returns how much of s is whole string content, no pair of
+// surrogates cut in half, and whether the string ends there.
 func stringPart(s []byte) (n int, closed bool) {
 	for n < len(s) {
 		switch s[n] {
@@ -109,7 +90,10 @@ func stringPart(s []byte) (n int, closed bool) {
 		case '\\':
 			size := 2
 			if n+1 < len(s) && s[n+1] == 'u' {
-				size = 6
+				size = escapeLen
+			}
+			if leads(s[n:]) && (n+size == len(s) || s[n+size] == '\\') {
+				size += escapeLen
 			}
 			if n+size > len(s) {
 				return n, false
@@ -161,7 +145,6 @@ func escape(s []byte) int {
 func (u *unwrapper) finish() []byte {
 	switch u.state {
 	case undecided, held:
-		u.plain = jsonscan.Unescape(u.plain, u.half)
 		return jsonscan.AppendEscaped(nil, protocol.UnwrapInput(string(u.plain)))
 	default:
 		return nil

@@ -51,6 +51,7 @@ type openBlock struct {
 	block llm.Block
 	begun bool   // its part of an item has been opened
 	text  []byte // content so far, escaped
+	pair  pair
 	input unwrapper
 }
 
@@ -86,11 +87,10 @@ func (w *writer) write(ev llm.Event) error {
 	case llm.BlockStart:
 		w.blockStart(ev.Block)
 	case llm.BlockDelta:
-		if len(ev.Delta) > 0 {
-			w.said += int64(len(ev.Delta))
-			w.blockDelta(ev.Delta)
-		}
+		w.said += int64(len(ev.Delta))
+		w.delta(w.block.pair.join(ev.Delta))
 	case llm.BlockEnd:
+		w.delta(w.block.pair.rest())
 		w.blockEnd(ev)
 	case llm.Metered:
 		w.usage.Merge(ev.Usage)
@@ -101,6 +101,12 @@ func (w *writer) write(ev llm.Event) error {
 		w.fail(ev.Err)
 	}
 	return nil
+}
+
+func (w *writer) delta(d []byte) {
+	if len(d) > 0 {
+		w.blockDelta(d)
+	}
 }
 
 // start opens the answer.

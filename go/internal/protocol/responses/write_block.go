@@ -13,7 +13,7 @@ import (
 // to be empty.
 func (w *writer) blockStart(b llm.Block) {
 	w.block.block, w.block.begun = b, false
-	w.block.text = w.block.text[:0]
+	w.block.text, w.block.pair = w.block.text[:0], pair{}
 	if call, ok := b.(llm.ToolCall); ok {
 		w.block.input = unwrapper{}
 		switch call.Kind {
