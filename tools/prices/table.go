@@ -95,7 +95,7 @@ func (m *model) attributes() string {
 	return strings.Join(a, " ")
 }
 
-// price writes the lists as day: tier above: class=price … ; … | day: …
+// price writes the lists: day, then tier above class=price …; …, one behind the other.
 func (m *model) price() string {
 	if m.free {
 		return "free"

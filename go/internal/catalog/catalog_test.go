@@ -357,7 +357,8 @@ func TestMatch(t *testing.T) {
 		{"*a*b*c", "xaxbxbc", true},
 		{"#", "", false},
 	} {
-		if got := match(tt.pattern, tt.text); got != tt.want {
+		p := pattern{globs: globs(tt.pattern)}
+		if got := match(tt.pattern, tt.text); got != tt.want || p.matches(tt.text) != got {
 			t.Errorf("match(%q, %q) = %v", tt.pattern, tt.text, got)
 		}
 	}

@@ -42,7 +42,7 @@ func (o *override) lay(s *shelf, price *Price) {
 			s.models[id] = &m
 		}
 	}
-	p := pattern{globs: []string{o.Model}, price: price}
+	p := pattern{globs: globs(o.Model), price: price}
 	if o.abilities() {
 		var m Model
 		if known, _ := s.matching(o.Model); known != nil {

@@ -74,7 +74,7 @@ func (p *parser) line(line string) error {
 		return err
 	}
 	if name[0] == '~' {
-		p.shelf.patterns = append(p.shelf.patterns, pattern{globs: strings.Fields(name[1:]), model: m, price: m.Price})
+		p.shelf.patterns = append(p.shelf.patterns, pattern{globs: globs(strings.Fields(name[1:])...), model: m, price: m.Price})
 		return nil
 	}
 	m.ID = name

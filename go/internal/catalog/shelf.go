@@ -13,7 +13,7 @@ type shelf struct {
 // pattern stands for ids that the table does not name. What it says of
 // abilities and of prices is taken apart: the first that has either.
 type pattern struct {
-	globs []string
+	globs []glob
 	model *Model // nil: says nothing of abilities
 	price *Price // nil: says nothing of prices
 }
@@ -62,12 +62,29 @@ func (s *shelf) matching(id string) (m *Model, price *Price) {
 }
 
 func (p *pattern) matches(id string) bool {
-	for _, g := range p.globs {
-		if match(g, id) {
+	for i := range p.globs {
+		if g := &p.globs[i]; strings.Contains(id, g.must) && match(g.text, id) {
 			return true
 		}
 	}
 	return false
+}
+
+// glob is a pattern and the longest text that whatever fits it holds, by which
+// most ids are told apart quickly.
+type glob struct{ text, must string }
+
+func globs(patterns ...string) []glob {
+	all := make([]glob, len(patterns))
+	for i, text := range patterns {
+		all[i].text = text
+		for literal := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == '*' || r == '#' || r == '$' }) {
+			if len(literal) > len(all[i].must) {
+				all[i].must = literal
+			}
+		}
+	}
+	return all
 }
 
 // match compares text with a pattern: * stands for any text, # for a digit,

@@ -73,6 +73,7 @@ func read(r protocol.EventReader) (a answer) {
 				a.refusal += piece
 			case llm.ToolCall:
 				a.arguments += piece
+			default:
 			}
 		case llm.Metered:
 			a.usage.Merge(ev.Usage)
@@ -80,6 +81,7 @@ func read(r protocol.EventReader) (a answer) {
 			a.stop = ev.Stop
 		case llm.Failed:
 			a.failed = ev.Err
+		case llm.BlockEnd:
 		}
 	}
 }
