@@ -92,6 +92,16 @@ func (e *Error) Retryable() bool {
 	}
 }
 
+// Broken returns the status of an upstream that failed by itself, with 5xx,
+// which a client is told as it is; otherwise the status given. What is ours
+// to mend, such as our key, does not count.
+func (e *Error) Broken(otherwise int) int {
+	if e.Kind == BadUpstream && e.Upstream != nil && e.Upstream.Status >= 500 && e.Upstream.Status < 600 {
+		return e.Upstream.Status
+	}
+	return otherwise
+}
+
 // AsError returns err as an *Error; whatever it does not know is Internal.
 func AsError(err error) *Error {
 	var e *Error

@@ -75,7 +75,7 @@ func (h *health) judge(slots []slot, model string, op llm.Operation, now time.Ti
 	for i := range slots {
 		sl := &slots[i]
 		if a := h.bad[placeOf(sl.m.name, sl.t.ask(sl.m, model), op)]; a != nil {
-			sl.state, sl.until = a.state(now), a.until
+			sl.state, sl.until, sl.reason = a.state(now), a.until, a.reason
 		}
 		key := h.bad[place{provider: sl.m.name}]
 		if key == nil {
@@ -83,7 +83,7 @@ func (h *health) judge(slots []slot, model string, op llm.Operation, now time.Ti
 		}
 		sl.limited = now.Before(key.limit)
 		if s := key.state(now); s > sl.state {
-			sl.state, sl.until = s, key.until
+			sl.state, sl.until, sl.reason = s, key.until, key.reason
 		}
 	}
 }

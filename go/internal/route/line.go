@@ -18,6 +18,7 @@ type slot struct {
 	translate bool
 	state     state
 	until     time.Time // end of the cool-down
+	reason    string    // kind of the error that led to it
 	limited   bool      // its key was told to slow down
 }
 
@@ -40,6 +41,7 @@ func (r *Router) line(
 	s.rotate(slots, q.SessionID, live)
 
 	var soonest time.Time
+	reason := ""
 	plan := make([]Candidate, 0, len(slots))
 	var last *target
 	for _, resting := range [...]bool{false, true} {
@@ -47,7 +49,7 @@ func (r *Router) line(
 			sl := &slots[i]
 			if sl.state == waiting {
 				if soonest.IsZero() || sl.until.Before(soonest) {
-					soonest = sl.until
+					soonest, reason = sl.until, sl.reason
 				}
 				if tell != nil && !resting {
 					tell(sl.m, sl.t, "it asked to be left alone until "+sl.until.UTC().Format(time.RFC3339))
@@ -68,7 +70,7 @@ func (r *Router) line(
 		}
 	}
 	if len(plan) == 0 {
-		return nil, tooSoon(q, soonest.Sub(now))
+		return nil, tooSoon(q, reason, soonest.Sub(now))
 	}
 	if live {
 		r.health.probe(&plan[0], now, s.retry.ProbeTime)
@@ -214,11 +216,16 @@ func (s *snapshot) nobody(q *Query, found *choice, first miss) error {
 	return err
 }
 
-func tooSoon(q *Query, wait time.Duration) error {
+// tooSoon is the error when every target named a time before which it is not
+// to be asked. Reason is the kind of error of the one that comes back first.
+func tooSoon(q *Query, reason string, wait time.Duration) error {
 	wait = max(wait, time.Millisecond)
-	seconds := int64((wait + time.Second - 1) / time.Second)
-	err := llm.Errorf(llm.RateLimited,
-		"Every upstream for the model %q asked to be left alone. Please try again in %d s.", q.Model, seconds)
-	err.Code, err.RetryAfter = "rate_limit_exceeded", wait
+	kind, code := llm.RateLimited, "rate_limit_exceeded"
+	if reason != llm.RateLimited.String() {
+		kind, code = llm.Overloaded, "server_is_overloaded"
+	}
+	err := llm.Errorf(kind, "Every upstream for the model %q asked to be left alone. Please try again in %d s.",
+		q.Model, int64((wait+time.Second-1)/time.Second))
+	err.Code, err.RetryAfter = code, wait
 	return err
 }

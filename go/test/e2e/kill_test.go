@@ -23,7 +23,7 @@ func TestKillUnderLoadLosesNothing(t *testing.T) {
 	t.Run("sqlite", func(t *testing.T) { killUnderLoad(t, daemon.Start(t)) })
 	t.Run("postgres", func(t *testing.T) {
 		server := pgtest.Start(t)
-		killUnderLoad(t, daemon.Start(t, "TOKLIGENCE_DATABASE_URL="+server.Database(t)))
+		killUnderLoad(t, daemon.Start(t, "TOKLIGENCE_DATABASE_URL="+server.URL))
 	})
 }
 

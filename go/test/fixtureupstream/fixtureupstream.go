@@ -17,7 +17,8 @@ import (
 	"sync"
 )
 
-// Vendor answers in one protocol: "chat" or "messages".
+// Vendor answers in one protocol, "chat" or "messages"; one of chat answers
+// Responses as well, as OpenAI does.
 type Vendor struct {
 	Protocol string
 	Dir      string // of the fixtures
@@ -79,9 +80,13 @@ func (v *Vendor) answer(w http.ResponseWriter, call Call) error {
 	if model == "midway" {
 		name = "21-stream-error"
 	}
-	file, contentType := v.Protocol+".response.json", "application/json"
+	speaks := v.Protocol
+	if strings.HasSuffix(call.Path, "/responses") {
+		speaks = "responses"
+	}
+	file, contentType := speaks+".response.json", "application/json"
 	if stream {
-		file, contentType = v.Protocol+".stream.sse", "text/event-stream"
+		file, contentType = speaks+".stream.sse", "text/event-stream"
 	}
 	body, err := os.ReadFile(filepath.Join(v.Dir, name, file))
 	if err != nil {

@@ -27,7 +27,7 @@ func start(t *testing.T) (d *daemon.Daemon, chat, messages *fixtureupstream.Vend
 	t.Cleanup(chatServer.Close)
 	t.Cleanup(messagesServer.Close)
 	d = daemon.Start(t,
-		"TOKLIGENCE_ROUTES=chat-*=>openai,messages-*=>anthropic",
+		"TOKLIGENCE_ROUTES=chat-*=>openai,messages-*=>anthropic", "TOKLIGENCE_ROUTING_ATTEMPTS=1",
 		"TOKLIGENCE_OPENAI_API_KEY=sk-openai-canary", "TOKLIGENCE_OPENAI_BASE_URL="+chatServer.URL+"/v1",
 		"TOKLIGENCE_ANTHROPIC_API_KEY=sk-ant-canary", "TOKLIGENCE_ANTHROPIC_BASE_URL="+messagesServer.URL)
 	return d, chat, messages

@@ -69,7 +69,7 @@ func (*Codec) EncodeError(err *llm.Error, _ protocol.Head) (int, http.Header, []
 	if err.Kind == llm.QuotaExceeded {
 		header.Set("X-Should-Retry", "false") // the SDKs would repeat any 429
 	}
-	return formOf(err.Kind).status, header, appendError(nil, err)
+	return err.Broken(formOf(err.Kind).status), header, appendError(nil, err)
 }
 
 // appendError appends the body of an error.

@@ -56,7 +56,7 @@ func (*Codec) EncodeError(err *llm.Error, head protocol.Head) (int, http.Header,
 	if err.RetryAfter > 0 {
 		header.Set("Retry-After", seconds(err.RetryAfter))
 	}
-	return status, header, appendError(nil, err, head.RequestID)
+	return err.Broken(status), header, appendError(nil, err, head.RequestID)
 }
 
 // appendError appends the error object, the same in a body and in a stream.
