@@ -117,7 +117,7 @@ func FuzzCustomInput(f *testing.F) {
 		var pieces []string
 		for len(inner) > 0 {
 			n := min(size, len(inner))
-			for !json.Valid([]byte(`"` + string(inner[:n]) + `"`)) {
+			for !utf8.Valid(inner[:n]) || !json.Valid([]byte(`"`+string(inner[:n])+`"`)) {
 				n++
 			}
 			pieces, inner = append(pieces, string(inner[:n])), inner[n:]

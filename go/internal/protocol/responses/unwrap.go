@@ -88,14 +88,8 @@ func stringPart(s []byte) (n int, closed bool) {
 		case '"':
 			return n, true
 		case '\\':
-			size := 2
-			if n+1 < len(s) && s[n+1] == 'u' {
-				size = escapeLen
-			}
-			if leads(s[n:]) && (n+size == len(s) || s[n+size] == '\\') {
-				size += escapeLen
-			}
-			if n+size > len(s) {
+			size := escapeSize(s[n:])
+			if size == 0 || n+size > len(s) {
 				return n, false
 			}
 			n += size
@@ -104,6 +98,43 @@ func stringPart(s []byte) (n int, closed bool) {
 		}
 	}
 	return n, false
+}
+
+// escapeSize returns the length of the escape, or the pair of escapes, at the
+// head of s; 0 or more than there is if more must come. What is no escape is
+// taken as far as it looks like one.
+func escapeSize(s []byte) int {
+	if len(s) < 2 || s[1] != 'u' {
+		return 2
+	}
+	digits := 0
+	for digits < 4 && 2+digits < len(s) && isHex(s[2+digits]) {
+		digits++
+	}
+	switch {
+	case digits < 4 && 2+digits == len(s):
+		return 0
+	case digits < 4:
+		return 2 + digits
+	case !leads(s):
+		return escapeLen
+	}
+	// The first half of a pair waits for the second.
+	switch rest := s[escapeLen:]; {
+	case len(rest) == 0 || rest[0] == '\\' && len(rest) < 2:
+		return 0
+	case rest[0] != '\\' || rest[1] != 'u' || leads(rest):
+		return escapeLen
+	default:
+		if second := escapeSize(rest); second > 0 {
+			return escapeLen + second
+		}
+		return 0
+	}
+}
+
+func isHex(c byte) bool {
+	return c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'f'
 }
 
 // clean returns string content as a strict reader takes it: models forget to
@@ -115,6 +146,8 @@ func clean(s []byte) []byte {
 		switch {
 		case c < ' ':
 			out = jsonscan.AppendEscaped(out, s[i:i+1])
+		case c == '"':
+			out = append(out, `\"`...)
 		case c != '\\':
 			out = append(out, c)
 		default:
