@@ -161,7 +161,8 @@ func (d *decoder) format(at *protocol.Path, v []byte) error {
 }
 
 func (d *decoder) schema(at *protocol.Path, v []byte) error {
-	f := &llm.Format{}
+	loose := false
+	f := &llm.Format{Strict: &loose} // what this protocol means where nothing is said; others differ
 	err := protocol.EachMember(at, v, func(name string, v []byte) error {
 		at := at.Member(name)
 		switch name {

@@ -116,8 +116,8 @@ func (e *encoder) format() {
 		e.b = text(e.b, "description", f.Description)
 	}
 	e.b = append(key(e.b, "schema"), f.Schema...)
-	if f.Strict != nil {
-		e.b = strconv.AppendBool(key(e.b, "strict"), *f.Strict)
+	if f.Strict != nil && *f.Strict || f.Strict == nil && canBeStrict(f.Schema) {
+		e.b = append(key(e.b, "strict"), "true"...)
 	}
 	e.b = append(e.b, '}', '}')
 }

@@ -65,21 +65,24 @@ func (m *meter) Observe(frame []byte) protocol.Verdict {
 // telling reports whether a frame may hold what the record needs, or an end.
 // Names in quotes cannot be part of a text: there the quotes are escaped.
 func telling(frame []byte) bool {
-	return says(frame, `"finish_reason"`) || says(frame, `"usage"`) || says(frame, `"error"`) ||
+	return says(frame, `"finish`, `_reason"`) || says(frame, `"usa`, `ge"`) || says(frame, `"er`, `ror"`) ||
 		len(frame) < 64 && bytes.Contains(frame, []byte(done)) || bytes.HasPrefix(frame, []byte("event:"))
 }
 
-// says reports whether a member of that name has a value other than null.
-func says(frame []byte, name string) bool {
-	for {
-		i := bytes.Index(frame, []byte(name))
+// says reports whether a member of that name has a value other than null. What
+// is searched for is the tail of the name: it begins with a byte that is rare
+// in a frame, where a search for a quote would stop at every turn.
+func says(frame []byte, head, tail string) bool {
+	for at := 0; ; {
+		i := bytes.Index(frame[at:], []byte(tail))
 		if i < 0 {
 			return false
 		}
-		frame = frame[i+len(name):]
-		v := bytes.TrimLeft(frame, " ")
-		if len(v) == 0 || v[0] != ':' {
-			continue // a text of just this word
+		named := bytes.HasSuffix(frame[:at+i], []byte(head))
+		at += i + len(tail)
+		v := bytes.TrimLeft(frame[at:], " ")
+		if !named || len(v) == 0 || v[0] != ':' {
+			continue // another name, or a text of just this word
 		}
 		if v = bytes.TrimLeft(v[1:], " "); len(v) == 0 || v[0] != 'n' {
 			return true
