@@ -19,7 +19,8 @@ type decoder struct {
 // call is a call that waits for its response.
 type call struct{ id string }
 
-var root *protocol.Path
+// top is the path of a top-level member.
+func top(name string) *protocol.Path { return (*protocol.Path)(nil).Member(name) }
 
 // DecodeRequest reads the body of a generateContent or streamGenerateContent
 // request. The model is in the path and so is whether to stream: both are the
@@ -33,10 +34,10 @@ func DecodeRequest(body []byte) (*llm.Request, error) {
 		if jsonscan.IsNull(v) {
 			return nil
 		}
-		return d.member(root.Member(name), camel(name), v)
+		return d.member(top(name), camel(name), v)
 	})
 	if err == nil && len(d.req.Turns) == 0 {
-		err = protocol.Missing(root.Member("contents"))
+		err = protocol.Missing(top("contents"))
 	}
 	if err != nil {
 		return nil, invalid(body, err)

@@ -29,6 +29,7 @@ func (r *reader) close(seal string) {
 			r.delta(jsonscan.AppendEscaped(nil, r.args.append(nil)))
 			seal, r.args, r.seal = r.seal, nil, ""
 		}
+	default:
 	}
 	r.emit(llm.Event{Type: llm.BlockEnd, Index: r.blocks, Seal: seal})
 	r.current = nothing

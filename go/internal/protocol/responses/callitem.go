@@ -45,6 +45,7 @@ func (c *callItem) body() (members []byte, kind string) {
 		if members, kind := ownCall(c.call.Kind, oneLine(plain)); members != nil {
 			return members, kind
 		}
+	default:
 	}
 	return c.named("arguments"), itemFunction
 }

@@ -28,7 +28,7 @@ func (c *Codec) DecodeRequest(body []byte) (*llm.Request, error) {
 		if jsonscan.IsNull(v) {
 			return nil
 		}
-		return d.member(root.Member(name), name, v)
+		return d.member(top(name), name, v)
 	})
 	if err == nil {
 		err = d.finish()
@@ -39,8 +39,8 @@ func (c *Codec) DecodeRequest(body []byte) (*llm.Request, error) {
 	return d.req, nil
 }
 
-// root is the path of the request itself.
-var root *protocol.Path
+// top is the path of a top-level member.
+func top(name string) *protocol.Path { return (*protocol.Path)(nil).Member(name) }
 
 // member reads one top-level member.
 func (d *decoder) member(at *protocol.Path, name string, v []byte) error {
@@ -230,21 +230,21 @@ func (d *decoder) format(at *protocol.Path, v []byte) error {
 // finish reads what depends on other members.
 func (d *decoder) finish() error {
 	if d.input == nil {
-		return protocol.Missing(root.Member("input"))
+		return protocol.Missing(top("input"))
 	}
 	if d.instructions != nil {
 		var s string
-		if err := protocol.ReadText(root.Member("instructions"), d.instructions, &s); err != nil {
+		if err := protocol.ReadText(top("instructions"), d.instructions, &s); err != nil {
 			return err
 		}
 		if s != "" {
 			d.turns.system = append(d.turns.system, llm.Text{Text: s})
 		}
 	}
-	if err := d.toolList(root.Member("tools"), d.tools); err != nil {
+	if err := d.toolList(top("tools"), d.tools); err != nil {
 		return err
 	}
-	if err := d.readInput(root.Member("input"), d.input); err != nil {
+	if err := d.readInput(top("input"), d.input); err != nil {
 		return err
 	}
 	d.req.System, d.req.Turns = d.turns.system, d.turns.done()
@@ -263,7 +263,7 @@ func (d *decoder) readUser() error {
 		d.extra("user", d.user)
 		return nil
 	}
-	return protocol.ReadText(root.Member("user"), d.user, &d.req.EndUser)
+	return protocol.ReadText(top("user"), d.user, &d.req.EndUser)
 }
 
 const includeReasoning = "reasoning.encrypted_content"
@@ -275,7 +275,7 @@ func (d *decoder) readInclude() error {
 	if d.include == nil {
 		return nil
 	}
-	if err := protocol.ReadTexts(root.Member("include"), d.include, &list); err != nil {
+	if err := protocol.ReadTexts(top("include"), d.include, &list); err != nil {
 		return err
 	}
 	implied := len(list) == 0 || len(list) == 1 && list[0] == includeReasoning && d.req.Reasoning != nil

@@ -20,6 +20,7 @@ func (e *encoder) nativeKind(kind llm.ToolKind, name, namespace string) llm.Tool
 		if e.to.Native && e.declared(kind) {
 			return kind
 		}
+	default:
 	}
 	return llm.FunctionTool
 }
@@ -140,6 +141,7 @@ func (w *items) outputOf(field string, r llm.ToolResult) ([]byte, error) {
 		if s, ok := single(r.Blocks); ok && jsonscan.Valid([]byte(s)) == nil {
 			return []byte(s), nil
 		}
+	default:
 	}
 	failed := r.Failed && kind != llm.PatchTool
 	if s, ok := single(r.Blocks); ok {
@@ -163,6 +165,7 @@ func (w *items) outputOf(field string, r llm.ToolResult) ([]byte, error) {
 			texts = append(texts, b.Text)
 		case llm.Media:
 			w.lifted = append(w.lifted, b)
+		default:
 		}
 		if err := parts.block(field, b); err != nil {
 			return nil, err

@@ -68,21 +68,23 @@ func small(v []byte) int {
 	return n
 }
 
-var (
-	eventPrefix = []byte("event: ")
-	typePrefix  = []byte(`data: {"type":"`)
+// How a frame begins, as OpenAI writes it and as servers do that leave out
+// the name.
+const (
+	eventPrefix = "event: "
+	typePrefix  = `data: {"type":"`
 )
 
 // frameKind returns the type of the event in a frame, where it can be seen at
 // a glance, else nil.
 func frameKind(frame []byte) []byte {
-	if rest, ok := bytes.CutPrefix(frame, eventPrefix); ok {
+	if rest, ok := bytes.CutPrefix(frame, []byte(eventPrefix)); ok {
 		if end := bytes.IndexByte(rest, '\n'); end > 0 {
 			return bytes.TrimRight(rest[:end], "\r")
 		}
 		return nil
 	}
-	if rest, ok := bytes.CutPrefix(frame, typePrefix); ok {
+	if rest, ok := bytes.CutPrefix(frame, []byte(typePrefix)); ok {
 		if end := bytes.IndexByte(rest, '"'); end > 0 {
 			return rest[:end]
 		}

@@ -164,6 +164,7 @@ func (w *writer) finish(stop llm.Stop) {
 		default:
 			end.status, end.reason = statusIncomplete, reasonFilter
 		}
+	default:
 	}
 	w.endItem(end.status)
 	usage := w.total()

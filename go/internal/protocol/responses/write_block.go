@@ -49,6 +49,7 @@ func (w *writer) blockDelta(delta []byte) {
 		default:
 			w.callDelta(b.Kind, delta)
 		}
+	default: // what comes whole, at its end
 	}
 }
 
