@@ -514,7 +514,7 @@ func TestSealsTravel(t *testing.T) {
 	if got := req.Turns[1].Blocks; !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
-	forged := strings.Replace(string(message), "gw1.", "gw1.A", -1)
+	forged := strings.ReplaceAll(string(message), "gw1.", "gw1.A")
 	if req, err = codec().DecodeRequest([]byte(`{"messages":[{"role":"user","content":"x"},` + forged + `]}`)); err != nil {
 		t.Fatal(err)
 	}

@@ -121,9 +121,10 @@ func (e *encoder) enableThinking(effort string) {
 	r := e.req.Reasoning
 	switch {
 	case !on:
+	case !e.may("thinking_budget"):
 	case r.Budget != nil && *r.Budget > 0:
 		e.b = number(e.b, "thinking_budget", int64(*r.Budget))
-	case r.Effort != "" && e.may("thinking_budget"):
+	case r.Effort != "":
 		e.find(llm.Approximated, "reasoning_effort", "effort_as_budget")
 		e.b = number(e.b, "thinking_budget", int64(budgetOf(effort)))
 	}

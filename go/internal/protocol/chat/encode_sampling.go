@@ -52,7 +52,7 @@ func (e *encoder) maxTokens() {
 		e.find(llm.Approximated, "max_tokens", "raised")
 	}
 	name := "max_completion_tokens"
-	if e.to.Quirks.OldMaxTokens && !e.to.Reasoning {
+	if e.to.Quirks.OldMaxTokens {
 		name = "max_tokens"
 	}
 	if e.may(name) {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"strings"
 	"testing"
 
@@ -258,7 +257,7 @@ func TestPatch(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := bytes.Join([][]byte(net.Buffers(out)), nil)
+			got := bytes.Join(out, nil)
 			if string(got) != c.want || !json.Valid(got) {
 				t.Errorf("got  %s\nwant %s", got, c.want)
 			}

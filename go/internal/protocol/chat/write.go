@@ -84,6 +84,9 @@ func (w *writer) start(dst []byte) []byte {
 		return dst
 	}
 	w.started = true
+	if w.meta.Created.IsZero() {
+		w.meta.Created = time.Now()
+	}
 	if w.body != nil {
 		return dst
 	}
@@ -107,17 +110,13 @@ func (w *writer) closing(b []byte) []byte {
 
 // appendHead appends what every chunk and every body begins with.
 func (w *writer) appendHead(b []byte, object string) []byte {
-	created := w.meta.Created
-	if created.IsZero() {
-		created = time.Now()
-	}
 	model := w.meta.Model
 	if model == "" {
 		model = w.head.Model
 	}
 	b = text(b, "id", w.answerID())
 	b = text(b, "object", object)
-	b = number(b, "created", created.Unix())
+	b = number(b, "created", w.meta.Created.Unix())
 	return text(b, "model", model)
 }
 
