@@ -153,10 +153,15 @@ func (a *answer) left() bool {
 	return a.gone
 }
 
-func (a *answer) sent() int64 {
+// size returns how many bytes the client gets when further ones follow what
+// was written: the row of a call is written before its last frame.
+func (a *answer) size(further int) int64 {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.bytes
+	if a.gone || a.done {
+		return a.bytes
+	}
+	return a.bytes + int64(len(a.held)+further)
 }
 
 // breakOff makes the answer end in a way that no client takes for its end.

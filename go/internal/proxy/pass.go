@@ -41,7 +41,7 @@ func (t *try) passStream(body io.Reader, header http.Header) *llm.Error {
 func (t *try) passLast(meter protocol.Meter, frame []byte) *llm.Error {
 	t.measure(meter)
 	t.first()
-	if err := t.settle(); err != nil {
+	if err := t.settle(len(frame)); err != nil {
 		return t.fail(meter, err)
 	}
 	_, _ = t.ans.Write(frame)
@@ -57,7 +57,7 @@ func (t *try) passFailure(meter protocol.Meter, frame []byte) *llm.Error {
 	}
 	failure = t.blame(failure)
 	if !t.ans.abandon() {
-		_ = t.settleAs(outcomeOf(t, failure), failure) // logged there
+		_ = t.settleAs(outcomeOf(t, failure), failure, len(frame)) // logged there
 		_, _ = t.ans.Write(frame)
 		t.ans.flush()
 	}
@@ -69,7 +69,7 @@ func (t *try) passFailure(meter protocol.Meter, frame []byte) *llm.Error {
 func (t *try) passEnd(meter protocol.Meter, err error) *llm.Error {
 	t.measure(meter)
 	if errors.Is(err, io.EOF) && meter.Stop().Reason != "" && !t.ans.left() {
-		if failure := t.settle(); failure != nil {
+		if failure := t.settle(0); failure != nil {
 			return t.fail(meter, failure)
 		}
 		_, _ = t.ans.Write(nil)
@@ -81,8 +81,9 @@ func (t *try) passEnd(meter protocol.Meter, err error) *llm.Error {
 // fail tells a client in mid-stream, in its own protocol.
 func (t *try) fail(meter protocol.Meter, failure *llm.Error) *llm.Error {
 	if !t.ans.abandon() {
-		_ = t.settleAs(outcomeOf(t, failure), failure) // logged there
-		_, _ = t.ans.Write(meter.AppendFailure(nil, failure))
+		frame := meter.AppendFailure(nil, failure)
+		_ = t.settleAs(outcomeOf(t, failure), failure, len(frame)) // logged there
+		_, _ = t.ans.Write(frame)
 		t.ans.flush()
 	}
 	return failure
@@ -106,7 +107,7 @@ func (t *try) passBody(body io.Reader, header http.Header) *llm.Error {
 		whole = mender.Mend(t.call.Head, whole)
 	}
 	t.content = int64(len(whole))
-	if failure := t.settle(); failure != nil {
+	if failure := t.settle(len(whole)); failure != nil {
 		return failure
 	}
 	h := t.reply(header, "application/json")

@@ -156,7 +156,7 @@ func (r *eventRelay) finish(header http.Header, contentType string) *llm.Error {
 	t.first()
 	late := r.writer.Findings()
 	t.row.Findings += len(late)
-	if failure := t.settle(); failure != nil {
+	if failure := t.settle(len(r.out)); failure != nil {
 		return r.fail(failure)
 	}
 	if !t.call.Head.Stream {
@@ -178,8 +178,8 @@ func (r *eventRelay) fail(failure *llm.Error) *llm.Error {
 	if !t.call.Head.Stream || t.ans.abandon() {
 		return failure
 	}
-	_ = t.settleAs(outcomeOf(t, failure), failure) // logged there
 	out, err := r.writer.Append(nil, llm.Event{Type: llm.Failed, Err: failure})
+	_ = t.settleAs(outcomeOf(t, failure), failure, len(out)) // logged there
 	if err != nil {
 		t.proxy.log.Error("writing a failure", "request_id", t.call.ID, "error", err)
 		t.ans.breakOff()

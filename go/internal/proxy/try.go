@@ -52,7 +52,7 @@ func (t *try) run(ctx context.Context) *llm.Error {
 	if err == nil && !t.settled {
 		err = llm.Errorf(llm.Internal, "the answer ended without a record")
 	}
-	_ = t.settleAs(outcomeOf(t, err), err) // logged there
+	_ = t.settleAs(outcomeOf(t, err), err, 0) // logged there
 	t.report(err)
 	return err
 }
@@ -60,7 +60,7 @@ func (t *try) run(ctx context.Context) *llm.Error {
 // crashed writes the row of an attempt that ended in a panic.
 func (t *try) crashed() {
 	if !t.settled {
-		_ = t.settleAs(ledger.Crashed, llm.Errorf(llm.Internal, "internal error")) // logged there
+		_ = t.settleAs(ledger.Crashed, llm.Errorf(llm.Internal, "internal error"), 0) // logged there
 	}
 }
 
@@ -196,9 +196,9 @@ func (t *try) refused(resp *http.Response, same bool) *llm.Error {
 	return failure
 }
 
-// settle writes the row of a complete answer. It must come before the last
-// frame: who has seen the end must find the record.
-func (t *try) settle() *llm.Error {
+// settle writes the row of a complete answer whose last bytes, so many, are
+// still to be sent: who has seen the end must find the record.
+func (t *try) settle(last int) *llm.Error {
 	outcome := ledger.Complete
 	if t.ans.left() {
 		outcome = ledger.CutByClient
@@ -206,17 +206,18 @@ func (t *try) settle() *llm.Error {
 			t.row.Usage.Source = llm.Drained
 		}
 	}
-	return t.settleAs(outcome, nil)
+	return t.settleAs(outcome, nil, last)
 }
 
-func (t *try) settleAs(outcome ledger.Outcome, failure *llm.Error) *llm.Error {
+// settleAs writes the row. Last is the number of bytes the client still gets.
+func (t *try) settleAs(outcome ledger.Outcome, failure *llm.Error, last int) *llm.Error {
 	if t.settled {
 		return nil
 	}
 	t.settled = true
 	t.row.Outcome, t.row.Err = outcome, failure
 	t.row.Started, t.row.Total = t.started, time.Since(t.started)
-	t.row.BytesOut = t.ans.sent()
+	t.row.BytesOut = t.ans.size(last)
 	t.estimate(outcome)
 	if err := t.record.Settle(context.Background(), t.row); err != nil {
 		t.proxy.log.Error("the record of a call could not be written",
