@@ -31,6 +31,7 @@ func describe(req *llm.Request) []byte {
 				words += " seal " + x.Seal
 			case llm.Thought:
 				words += " seal " + x.Seal
+			default:
 			}
 			fmt.Fprintf(&b, "%s: %s\n", role, words)
 		}
@@ -153,6 +154,7 @@ func shapeOf(a protocoltest.Answer) string {
 			s.Seals += b.Seal
 		case llm.ToolCall:
 			s.Seals += b.Seal
+		default:
 		}
 	}
 	if a.Err != nil {

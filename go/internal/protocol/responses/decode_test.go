@@ -103,6 +103,7 @@ func describe(req *llm.Request) string {
 				words = fmt.Sprintf("%s call %s %s/%s %s", x.Kind, x.ID, x.Namespace, x.Name, x.Arguments)
 			case llm.Media:
 				words = fmt.Sprintf("media %s %s %s%s%s", x.Kind, x.MIME, x.URL, x.FileID, x.Data)
+			default:
 			}
 			b.WriteString(" [" + words + "]")
 		}
@@ -170,7 +171,10 @@ func TestEverythingIsHeld(t *testing.T) {
 func TestCompatibleServersGetFunctions(t *testing.T) {
 	body := protocoltest.File("31-codex-to-chat", "responses.request.json")
 	to := protocol.Target{Model: "gpt-oss", Origin: "lmstudio/gpt"}
-	out, _ := encode(t, decode(t, body), to)
+	out, findings := encode(t, decode(t, body), to)
+	if len(findings) != 1 || findings[0].String() != "approx; field=tools[1].format; reason=grammar_not_enforced" {
+		t.Errorf("findings %v", findings)
+	}
 	protocoltest.Golden(t, "compatible.json", protocoltest.Indented(t, out))
 	valid(t, "CreateResponse", out)
 }

@@ -213,11 +213,21 @@ func (e *encoder) tool(t *llm.Tool) []byte {
 	return append(out, '}')
 }
 
+// toolField names the place of a tool in the request.
+func (e *encoder) toolField(t *llm.Tool) string {
+	for i := range e.req.Tools {
+		if &e.req.Tools[i] == t {
+			return fmt.Sprintf("tools[%d]", i)
+		}
+	}
+	return "tools"
+}
+
 // customHint tells the model what a free-form tool wants where only words can.
 func (e *encoder) customHint(t *llm.Tool) string {
 	hint := "Put the raw text into `input`."
 	if t.Grammar != nil {
-		e.found(llm.Approximated, t.Name+".format", "grammar_not_enforced")
+		e.found(llm.Approximated, e.toolField(t)+".format", "grammar_not_enforced")
 		hint += fmt.Sprintf(" Grammar (%s):\n%s", t.Grammar.Syntax, t.Grammar.Definition)
 	}
 	if t.Description == "" {
@@ -236,7 +246,7 @@ func (e *encoder) appendSchema(out []byte, t *llm.Tool, schema []byte) []byte {
 	strict := t.Strict != nil && *t.Strict
 	if e.to.Quirks.NoStrict {
 		if strict {
-			e.found(llm.Approximated, t.Name+".strict", reasonUnsupported)
+			e.found(llm.Approximated, e.toolField(t)+".strict", reasonUnsupported)
 		}
 		return out
 	}

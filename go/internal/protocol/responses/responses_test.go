@@ -249,8 +249,8 @@ func TestStreamsMayBeCutAnywhere(t *testing.T) {
 			continue
 		}
 		step := 1 // long streams take too long to be cut at every byte
-		if len(a.Body) > 6000 {
-			step = 5
+		if len(a.Body) > 5000 {
+			step = 13
 		}
 		want := shapeOf(read(t, a.Body, true)).String()
 		for first := 1; first < len(a.Body); first += step {

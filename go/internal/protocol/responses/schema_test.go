@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"io"
 	"reflect"
 	"strings"
@@ -124,7 +125,7 @@ func checkStream(t testing.TB, stream []byte) []streamed {
 	frames := sse.NewScanner(bytes.NewReader(stream), 0)
 	for {
 		frame, err := frames.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
