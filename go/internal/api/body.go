@@ -223,8 +223,8 @@ func (p *patientReader) Read(b []byte) (int, error) {
 		_ = p.rc.SetReadDeadline(now.Add(p.idle)) // a writer without deadlines has its own
 	}
 	n, err := p.src.Read(b)
-	if err != nil {
-		_ = p.rc.SetReadDeadline(time.Time{})
+	if errors.Is(err, io.EOF) {
+		_ = p.rc.SetReadDeadline(time.Time{}) // from here on only the client's leaving is read
 	}
 	return n, err
 }

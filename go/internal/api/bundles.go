@@ -55,7 +55,7 @@ func (d *Door) NotFound(c *gin.Context) {
 // WrongMethod answers a known path asked in the wrong way.
 func (d *Door) WrongMethod(c *gin.Context) {
 	err := &odd{status: http.StatusMethodNotAllowed, words: &llm.Error{
-		Kind: llm.NotFound, Code: "method_not_allowed",
+		Kind: llm.Invalid, Code: "method_not_allowed",
 		Message: "Method " + c.Request.Method + " is not allowed for " + c.Request.URL.Path + ".",
 	}}
 	d.Refuse(c.Writer, c.Request, err)

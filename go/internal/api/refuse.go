@@ -61,8 +61,13 @@ func (d *Door) refuse(w http.ResponseWriter, codec protocol.Codec, head protocol
 	if failure.Upstream != nil && failure.Upstream.RequestID != "" {
 		out.Set("X-Upstream-Request-Id", failure.Upstream.RequestID)
 	}
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(restTime)) // a writer without deadlines has its own
 	send(w, status, body)
 }
+
+// restTime bounds the wait for what is left of the body of a request that is
+// refused: the server reads it before it lets the refusal out.
+const restTime = time.Second
 
 // sendTime bounds how long a client may take for an answer of the door's own.
 const sendTime = 30 * time.Second

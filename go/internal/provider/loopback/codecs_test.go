@@ -190,6 +190,9 @@ func TestEveryRefusal(t *testing.T) {
 			if strings.Contains(model, "retry_after") && err.RetryAfter.Seconds() != 3 {
 				t.Errorf("%s %s: retry after %s", name, model, err.RetryAfter)
 			}
+			if id := resp.Header.Get("X-Request-Id"); name == llm.Messages && !strings.Contains(text, `"request_id":"`+id+`"`) {
+				t.Errorf("%s: the body does not hold the request's id %s: %s", model, id, text)
+			}
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tokligence/tokligence-gateway/go/internal/jsonscan"
 	"github.com/tokligence/tokligence-gateway/go/internal/llm"
+	"github.com/tokligence/tokligence-gateway/go/internal/protocol"
 )
 
 // Bounds of embeddings.
@@ -23,6 +24,9 @@ const (
 // embed answers with unit vectors that hang on nothing but the input: the
 // same text has the same vector in every process.
 func (c *call) embed() *http.Response {
+	if err := protocol.BodyError(c.body, jsonscan.Valid(c.body)); err != nil {
+		return c.refuse(llm.AsError(err), 0)
+	}
 	inputs, err := embedInputs(jsonscan.Get(c.body, "input"))
 	if err != nil {
 		return c.refuse(err, 0)
@@ -43,6 +47,11 @@ func (c *call) embed() *http.Response {
 func embedInputs(input []byte) ([][]byte, *llm.Error) {
 	bad := func() *llm.Error {
 		return llm.InvalidField("input", "input is a string, an array of strings, an array of tokens or an array of arrays of tokens, not empty.")
+	}
+	if len(input) == 0 {
+		err := llm.InvalidField("input", "Missing required parameter: 'input'.")
+		err.Code = "missing_required_parameter"
+		return nil, err
 	}
 	if jsonscan.KindOf(input) == jsonscan.String {
 		return [][]byte{input}, nil

@@ -133,7 +133,7 @@ func TestEqualTextsHaveEqualVectors(t *testing.T) {
 
 func TestBadEmbeddings(t *testing.T) {
 	for _, body := range []string{
-		`{}`, `{"input":null}`, `{"input":[]}`, `{"input":{}}`, `{"input":[1,"a"]}`, `{"input":[true]}`, `{"input":7}`,
+		`{}`, `{"input":null}`, `{"input":[]}`, `{"input":{}}`, `{"input":[1,"a"]}`, `{"input":[true]}`, `{"input":7}`, "{\"input\":\"\xff\"}",
 		`{"input":"x","dimensions":0}`, `{"input":"x","dimensions":1.5}`, `{"input":"x","dimensions":99999}`, `{"input":"x","dimensions":"8"}`,
 		`{"input":["` + strings.Repeat(`a","`, maxInputs) + `a"]}`,
 	} {

@@ -97,7 +97,9 @@ func (p *Provider) Do(ctx context.Context, req *provider.Request) (*http.Respons
 	}
 	c := call{provider: p, ctx: ctx, codec: codec, body: join(req.Body)}
 	var err error
-	if c.head, err = codec.Peek(req.Operation, c.body); err != nil {
+	c.head, err = codec.Peek(req.Operation, c.body)
+	c.head.RequestID = "req_" + randomID()
+	if err != nil {
 		return c.refuse(llm.AsError(err), 0), nil
 	}
 	c.head.Operation, c.head.Stream, c.head.Model = req.Operation, req.Stream, req.Model
@@ -202,7 +204,7 @@ func (c *call) respond(status int, contentType string, body *body, length int64)
 		Proto:      "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: http.Header{
 			"Content-Type": {contentType},
-			"X-Request-Id": {"req_" + randomID()},
+			"X-Request-Id": {c.head.RequestID},
 		},
 		Body:          body,
 		ContentLength: length,
