@@ -5,8 +5,11 @@ package daemon
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -40,14 +43,28 @@ var build = sync.OnceValues(func() (string, error) {
 	return dir, nil
 })
 
-// Daemon is a running gatewayd.
+// Program returns the path of a built program, "gateway" or "gatewayd".
+func Program(t testing.TB, name string) string {
+	t.Helper()
+	bin, err := build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(bin, name)
+}
+
+// Daemon is a gatewayd and the data folder it works on.
 type Daemon struct {
-	URL  string
-	Dir  string // its data folder
-	Env  []string
+	URL   string
+	Ready string // the line it said when it was ready
+	Dir   string // its data folder
+	Env   []string
+	Args  []string  // after those every test needs
+	Stdin io.Reader // nil: none
+
 	cmd  *exec.Cmd
 	logs lockedBuffer
-	gone chan struct{}
+	gone chan struct{} // closed when the program has ended
 }
 
 type lockedBuffer struct {
@@ -71,22 +88,34 @@ func (l *lockedBuffer) String() string {
 // with the test.
 func Start(t *testing.T, env ...string) *Daemon {
 	t.Helper()
-	d := &Daemon{Dir: t.TempDir(), Env: env}
+	d := New(t, env...)
 	d.Run(t)
+	return d
+}
+
+// New is a daemon that does not run yet.
+func New(t *testing.T, env ...string) *Daemon {
+	t.Helper()
+	return On(t, t.TempDir(), env...)
+}
+
+// On is a daemon on a data folder that others may use too. It does not run
+// yet.
+func On(t *testing.T, dir string, env ...string) *Daemon {
+	t.Helper()
+	d := &Daemon{Dir: dir, Env: env}
 	t.Cleanup(func() { d.Stop(t) })
 	return d
 }
 
-// Run starts the program again on the same data folder.
+// Run starts the program, again if it has run before.
 func (d *Daemon) Run(t *testing.T) {
 	t.Helper()
-	bin, err := build()
-	if err != nil {
-		t.Fatal(err)
-	}
-	d.cmd = exec.Command(filepath.Join(bin, "gatewayd"), "--ready-json", "--listen", "127.0.0.1:0")
-	d.cmd.Env = d.environ()
+	args := append([]string{"--ready-json", "--listen", "127.0.0.1:0"}, d.Args...)
+	d.cmd = exec.Command(Program(t, "gatewayd"), args...)
+	d.cmd.Env = d.Environ()
 	d.cmd.Stderr = &d.logs
+	d.cmd.Stdin = d.Stdin
 	out, err := d.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -99,25 +128,32 @@ func (d *Daemon) Run(t *testing.T) {
 	go func() {
 		lines := bufio.NewScanner(out)
 		for lines.Scan() {
-			var line struct{ Event, URL string }
-			if json.Unmarshal(lines.Bytes(), &line) == nil && line.Event == "ready" {
-				ready <- line.URL
+			select {
+			case ready <- lines.Text():
+			default:
+				fmt.Fprintf(&d.logs, "more on standard output: %s\n", lines.Text())
 			}
 		}
 		_ = d.cmd.Wait()
 		close(d.gone)
 	}()
 	select {
-	case d.URL = <-ready:
+	case d.Ready = <-ready:
 	case <-d.gone:
 		t.Fatalf("gatewayd ended before it was ready:\n%s", d.logs.String())
 	case <-time.After(30 * time.Second):
 		t.Fatalf("gatewayd is not ready after 30 s:\n%s", d.logs.String())
 	}
+	var line struct{ Event, URL string }
+	if err := json.Unmarshal([]byte(d.Ready), &line); err != nil || line.Event != "ready" {
+		t.Fatalf("instead of being ready it said %q", d.Ready)
+	}
+	d.URL = line.URL
 }
 
-// environ is a clean environment, so that nothing of the tester's leaks in.
-func (d *Daemon) environ() []string {
+// Environ is a clean environment, so that nothing of the tester's leaks in.
+// A variable of Env wins.
+func (d *Daemon) Environ() []string {
 	env := []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + d.Dir, "TOKLIGENCE_DATA_DIR=" + d.Dir, "TOKLIGENCE_API_KEY=" + Key,
 		"GORACE=halt_on_error=1",
@@ -131,12 +167,35 @@ func (d *Daemon) Kill() {
 	<-d.gone
 }
 
+// Signal sends a signal to the program.
+func (d *Daemon) Signal(t *testing.T, s os.Signal) {
+	t.Helper()
+	if err := d.cmd.Process.Signal(s); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Wait waits until the program has ended, and returns its exit code.
+func (d *Daemon) Wait(t *testing.T, patience time.Duration) int {
+	t.Helper()
+	select {
+	case <-d.gone:
+		return d.cmd.ProcessState.ExitCode()
+	case <-time.After(patience):
+		t.Fatalf("gatewayd still runs after %v:\n%s", patience, d.logs.String())
+		return -1
+	}
+}
+
 // Pid is the process id.
 func (d *Daemon) Pid() int { return d.cmd.Process.Pid }
 
 // Stop asks the program to end and waits for it.
 func (d *Daemon) Stop(t *testing.T) {
 	t.Helper()
+	if d.gone == nil {
+		return
+	}
 	select {
 	case <-d.gone:
 		return
@@ -154,30 +213,36 @@ func (d *Daemon) Stop(t *testing.T) {
 // Logs is what the program has written to stderr.
 func (d *Daemon) Logs() string { return d.logs.String() }
 
+// Said is what a program that has ended said, and how it ended.
+type Said struct {
+	Out, Err string
+	Code     int
+}
+
+// Exec runs a program to its end in the environment of the daemon.
+func (d *Daemon) Exec(t *testing.T, program string, args ...string) Said {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, Program(t, program), args...)
+	cmd.Env = d.Environ()
+	var out, problems bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &problems
+	var ended *exec.ExitError
+	if err := cmd.Run(); err != nil && !errors.As(err, &ended) || ctx.Err() != nil {
+		t.Fatalf("%s %s: %v %v\n%s", program, strings.Join(args, " "), err, ctx.Err(), problems.String())
+	}
+	return Said{out.String(), problems.String(), cmd.ProcessState.ExitCode()}
+}
+
 // CLI runs the command line on the same data folder and returns its output.
 func (d *Daemon) CLI(t *testing.T, args ...string) string {
 	t.Helper()
-	out, err := d.TryCLI(args...)
-	if err != nil {
-		t.Fatalf("gateway %s: %v\n%s", strings.Join(args, " "), err, out)
+	said := d.Exec(t, "gateway", args...)
+	if said.Code != 0 {
+		t.Fatalf("gateway %s: exit code %d\n%s%s", strings.Join(args, " "), said.Code, said.Out, said.Err)
 	}
-	return out
-}
-
-// TryCLI is CLI for commands that may fail.
-func (d *Daemon) TryCLI(args ...string) (string, error) {
-	bin, err := build()
-	if err != nil {
-		return "", err
-	}
-	cmd := exec.Command(filepath.Join(bin, "gateway"), args...)
-	cmd.Env = d.environ()
-	var out, problems bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &problems
-	if err := cmd.Run(); err != nil {
-		return out.String(), fmt.Errorf("%w: %s", err, problems.String())
-	}
-	return out.String(), nil
+	return said.Out
 }
 
 // Row is one line of the ledger's export.

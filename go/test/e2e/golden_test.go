@@ -58,7 +58,7 @@ func post(t *testing.T, d *daemon.Daemon, path, body string) said {
 }
 
 var (
-	anyID    = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{32}`)
+	anyID    = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{32}|req_[0-9a-f]{16}`)
 	anyPort  = regexp.MustCompile(`127\.0\.0\.1:\d+(->127\.0\.0\.1:\d+)?`)
 	anyStamp = regexp.MustCompile(`"created(_at)?":\d+`)
 )
@@ -67,7 +67,7 @@ var (
 func (s said) script() []byte {
 	var out bytes.Buffer
 	fmt.Fprintf(&out, "%d\n", s.status)
-	for _, name := range []string{"Content-Type", "Retry-After", "X-Tokligence-Loss", "X-Should-Retry"} {
+	for _, name := range []string{"Content-Type", "Retry-After", "X-Tokligence-Loss", "X-Should-Retry", "Allow"} {
 		if v := s.header.Values(name); len(v) > 0 {
 			fmt.Fprintf(&out, "%s: %s\n", strings.ToLower(name), strings.Join(v, ", "))
 		}

@@ -129,20 +129,24 @@ func TestPathsAndMethods(t *testing.T) {
 	}
 }
 
-// TestSlowClient sends a body so slowly that it is refused.
+// TestSlowClient sends a body so slowly that it is refused, and one that
+// nobody waits for, since its key is wrong.
 func TestSlowClient(t *testing.T) {
 	d := daemon.Start(t, "TOKLIGENCE_LIMITS_BODY_IDLE=1s")
-	conn, err := net.Dial("tcp", strings.TrimPrefix(d.URL, "http://"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	fmt.Fprintf(conn, "POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %s\r\nContent-Length: 1000\r\n\r\n{", daemon.Key)
-	_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
-	answer := make([]byte, 4096)
-	n, err := conn.Read(answer)
-	if err != nil || !bytes.HasPrefix(answer[:n], []byte("HTTP/1.1 408 ")) {
-		t.Errorf("got %q, %v", answer[:n], err)
+	for key, want := range map[string]string{daemon.Key: "408", "wrong": "401"} {
+		t.Run(want, func(t *testing.T) {
+			conn, err := net.Dial("tcp", strings.TrimPrefix(d.URL, "http://"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			fmt.Fprintf(conn, "POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %s\r\nContent-Length: 1000\r\n\r\n{", key)
+			_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+			answer, err := io.ReadAll(conn) // to its end: the connection is of no more use
+			if err != nil || !bytes.HasPrefix(answer, []byte("HTTP/1.1 "+want+" ")) {
+				t.Errorf("got %q, %v", answer, err)
+			}
+		})
 	}
 }
 

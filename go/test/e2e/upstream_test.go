@@ -110,40 +110,48 @@ func startFaulty(t *testing.T, env ...string) *daemon.Daemon {
 	return daemon.Start(t, append([]string{
 		"TOKLIGENCE_OPENAI_API_KEY=sk-canary", "TOKLIGENCE_OPENAI_BASE_URL=" + up.URL, "TOKLIGENCE_ROUTES=*=>openai",
 		"TOKLIGENCE_ROUTING_ATTEMPTS=1", "TOKLIGENCE_ROUTING_FAILURES=1000", "TOKLIGENCE_LIMITS_FRAME_BYTES=1MiB",
-		"TOKLIGENCE_ROUTING_KEY_COOLDOWN=1ms", "TOKLIGENCE_PROVIDERS_OPENAI_TIMEOUT=1s", "TOKLIGENCE_PROVIDERS_OPENAI_IDLE_TIMEOUT=1s",
+		"TOKLIGENCE_PROVIDERS_OPENAI_TIMEOUT=1s", "TOKLIGENCE_PROVIDERS_OPENAI_IDLE_TIMEOUT=1s",
 	}, env...)...)
 }
 
 func TestFaultyUpstreams(t *testing.T) {
-	d := startFaulty(t)
 	bodies := map[string]string{
 		"chat":            `{"model":"%s","messages":[{"role":"user","content":"Hi"}]}`,
 		"chat-stream":     `{"model":"%s","stream":true,"messages":[{"role":"user","content":"Hi"}]}`,
 		"messages":        `{"model":"%s","max_tokens":50,"messages":[{"role":"user","content":"Hi"}]}`,
 		"messages-stream": `{"model":"%s","max_tokens":50,"stream":true,"messages":[{"role":"user","content":"Hi"}]}`,
 	}
+	// The last of them speaks against the key, so nothing can follow it.
 	faults := []string{
 		"stall", "stall-head", "reset", "reset-head", "html", "half-event", "half-body", "endless", "no-end",
-		"server-error", "bad-key", "limited", "fine",
+		"server-error", "limited", "fine", "bad-key",
 	}
 	for door, body := range bodies {
-		protocol, _, _ := strings.Cut(door, "-")
-		for _, fault := range faults {
-			t.Run(door+"/"+fault, func(t *testing.T) {
+		t.Run(door, func(t *testing.T) {
+			t.Parallel()
+			protocol, _, _ := strings.Cut(door, "-")
+			d := startFaulty(t)
+			for _, fault := range faults {
 				s := post(t, d, paths[protocol], fmt.Sprintf(body, fault))
 				if strings.Contains(string(s.body), "sk-canary") {
-					t.Error("the provider's key is in the answer")
+					t.Errorf("%s: the provider's key is in the answer", fault)
 				}
 				s.golden(t, "upstream/"+door+"/"+fault)
-			})
-		}
+			}
+			if strings.Contains(d.Logs(), "sk-canary") {
+				t.Error("the provider's key is in the log")
+			}
+			checkFaultRows(t, d.Ledger(t), len(faults))
+		})
 	}
-	if logs := d.Logs(); strings.Contains(logs, "sk-canary") {
-		t.Error("the provider's key is in the log")
-	}
-	rows := d.Ledger(t)
-	if len(rows) != len(bodies)*len(faults) {
-		t.Errorf("%d rows for %d calls", len(rows), len(bodies)*len(faults))
+}
+
+// checkFaultRows wants one row for each call, and tokens in all that are
+// complete.
+func checkFaultRows(t *testing.T, rows []daemon.Row, calls int) {
+	t.Helper()
+	if len(rows) != calls {
+		t.Errorf("%d rows for %d calls", len(rows), calls)
 	}
 	for _, row := range rows {
 		if row.Outcome == "complete" && row.Input == nil {
