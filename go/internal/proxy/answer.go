@@ -23,7 +23,6 @@ type answer struct {
 	begun   bool   // the client has seen something
 	gone    bool   // the client has left
 	done    bool   // nothing more may be written
-	cut     bool   // it must not end like a whole one
 	unsent  bool   // written but not flushed
 	bytes   int64
 	last    time.Time // of the latest write
@@ -162,20 +161,6 @@ func (a *answer) size(further int) int64 {
 		return a.bytes
 	}
 	return a.bytes + int64(len(a.held)+further)
-}
-
-// breakOff makes the answer end in a way that no client takes for its end.
-func (a *answer) breakOff() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.cut = true
-}
-
-// broken reports whether the connection must be cut.
-func (a *answer) broken() bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.cut
 }
 
 // close ends all writing; the handler is about to return.

@@ -106,9 +106,6 @@ func (p *Proxy) Serve(ctx context.Context, w http.ResponseWriter, c *Call) error
 		defer p.keeper.watch(ans)()
 	}
 	err = p.tryAll(ctx, ans, c, rec, plan)
-	if ans.broken() {
-		panic(http.ErrAbortHandler)
-	}
 	return err
 }
 

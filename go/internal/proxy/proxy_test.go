@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -55,6 +56,7 @@ func (u *upstream) request(t *testing.T, i int) asked {
 	defer u.mu.Unlock()
 	return u.asked[i]
 }
+
 func (u *upstream) keep(resp *http.Response) {
 	if t, ok := resp.Body.(*tape); ok {
 		u.tapes = append(u.tapes, t)
@@ -256,7 +258,9 @@ func newBench(t testing.TB, s setup, plan ...route.Candidate) *bench {
 		Log: slog.New(slog.NewTextHandler(&lockedWriter{w: &b.log}, nil)), Policy: s.policy,
 	})
 	t.Cleanup(b.proxy.Close)
-	server := httptest.NewServer(http.HandlerFunc(b.serve))
+	server := httptest.NewUnstartedServer(http.HandlerFunc(b.serve))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // a test panics on purpose
+	server.Start()
 	t.Cleanup(server.Close)
 	b.url = server.URL
 	return b

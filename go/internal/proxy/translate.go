@@ -179,12 +179,10 @@ func (r *eventRelay) fail(failure *llm.Error) *llm.Error {
 		return failure
 	}
 	out, err := r.writer.Append(nil, llm.Event{Type: llm.Failed, Err: failure})
-	_ = t.settleAs(outcomeOf(t, failure), failure, len(out)) // logged there
-	if err != nil {
-		t.proxy.log.Error("writing a failure", "request_id", t.call.ID, "error", err)
-		t.ans.breakOff()
-		return failure
+	if err != nil || len(out) == 0 { // the writer has failed itself, or has written an end that must not go out
+		out = t.call.Codec.NewMeter(t.call.Head).AppendFailure(nil, failure)
 	}
+	_ = t.settleAs(outcomeOf(t, failure), failure, len(out)) // logged there
 	_, _ = t.ans.Write(out)
 	t.ans.flush()
 	return failure
