@@ -5,6 +5,7 @@ import (
 
 	"github.com/tokligence/tokligence-gateway/go/internal/jsonscan"
 	"github.com/tokligence/tokligence-gateway/go/internal/llm"
+	"github.com/tokligence/tokligence-gateway/go/internal/protocol"
 )
 
 func (e *encoder) sampling() {
@@ -116,7 +117,7 @@ func (e *encoder) format() {
 		e.b = text(e.b, "description", f.Description)
 	}
 	e.b = append(key(e.b, "schema"), f.Schema...)
-	if f.Strict != nil && *f.Strict || f.Strict == nil && canBeStrict(f.Schema) {
+	if f.Strict != nil && *f.Strict || f.Strict == nil && protocol.CanBeStrict(f.Schema) {
 		e.b = append(key(e.b, "strict"), "true"...)
 	}
 	e.b = append(e.b, '}', '}')

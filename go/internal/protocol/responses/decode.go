@@ -186,7 +186,8 @@ func (d *decoder) text(at *protocol.Path, v []byte) error {
 }
 
 func (d *decoder) format(at *protocol.Path, v []byte) error {
-	f := &llm.Format{}
+	loose := false
+	f := &llm.Format{Strict: &loose} // what this protocol means where nothing is said; others differ
 	var kind string
 	err := protocol.EachMember(at, v, func(name string, v []byte) error {
 		at := at.Member(name)

@@ -110,8 +110,11 @@ func formatOf(f *llm.Format) []byte {
 		out = appendMember(out, []byte("description"), jsonscan.AppendString(nil, f.Description))
 	}
 	out = appendMember(out, []byte("schema"), f.Schema)
-	if f.Strict != nil {
+	switch {
+	case f.Strict != nil:
 		out = appendMember(out, []byte("strict"), strconv.AppendBool(nil, *f.Strict))
+	case protocol.CanBeStrict(f.Schema): // where the client comes from, every schema is
+		out = appendMember(out, []byte("strict"), []byte("true"))
 	}
 	return append(out, '}')
 }

@@ -1,4 +1,4 @@
-package chat
+package protocol
 
 import (
 	"slices"
@@ -6,11 +6,15 @@ import (
 	"github.com/tokligence/tokligence-gateway/go/internal/jsonscan"
 )
 
-// canBeStrict reports whether the vendor can hold a model to a schema: every
-// object is closed, every property required, and no word is used that strict
-// schemas do not know. A schema that another vendor enforces is enforced here
-// too if it can be.
-func canBeStrict(schema []byte) bool {
+// CanBeStrict reports whether OpenAI can hold a model to a schema: it is of an
+// object, every object in it is closed, every property required, and no word
+// is used that strict schemas do not know. A schema that another vendor
+// enforces is enforced there too if it can be.
+func CanBeStrict(schema []byte) bool {
+	return string(jsonscan.Get(schema, "type")) == `"object"` && strict(schema)
+}
+
+func strict(schema []byte) bool {
 	if jsonscan.KindOf(schema) != jsonscan.Object {
 		return false
 	}
@@ -20,7 +24,7 @@ func canBeStrict(schema []byte) bool {
 		v := it.Value()
 		switch string(it.Key()) {
 		case "type":
-			object = textOf(v) == "object"
+			object = string(v) == `"object"`
 		case "properties":
 			properties = v
 		case "required":
@@ -28,7 +32,7 @@ func canBeStrict(schema []byte) bool {
 		case "additionalProperties":
 			closed = v
 		case "items":
-			if !canBeStrict(v) {
+			if !strict(v) {
 				return false
 			}
 		case "anyOf":
@@ -56,7 +60,7 @@ func eachStrict(v []byte) bool {
 		return false
 	}
 	for it := jsonscan.Elements(v); it.Next(); {
-		if !canBeStrict(it.Value()) {
+		if !strict(it.Value()) {
 			return false
 		}
 	}
@@ -68,7 +72,7 @@ func membersStrict(v []byte) bool {
 		return v == nil
 	}
 	for it := jsonscan.Members(v); it.Next(); {
-		if !canBeStrict(it.Value()) {
+		if !strict(it.Value()) {
 			return false
 		}
 	}
@@ -79,7 +83,8 @@ func allRequired(properties, required []byte) bool {
 	var names []string
 	if jsonscan.KindOf(required) == jsonscan.Array {
 		for it := jsonscan.Elements(required); it.Next(); {
-			names = append(names, textOf(it.Value()))
+			name, _ := jsonscan.Text(it.Value())
+			names = append(names, name)
 		}
 	}
 	if jsonscan.KindOf(properties) != jsonscan.Object {
