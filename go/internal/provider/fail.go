@@ -22,12 +22,7 @@ func (p *HTTP) bad(format string, args ...any) *llm.Error {
 }
 
 // addressHint names the setting that says where the upstream is.
-func (p *HTTP) addressHint() string {
-	if p.name == p.preset.Name {
-		return "base_url or " + p.preset.BaseVar()
-	}
-	return "its base_url"
-}
+func (p *HTTP) addressHint() string { return "base_url or " + p.variable("BASE_URL") }
 
 // unreachable puts a failure to get an answer into words. Addresses are in
 // the cause, which is for the log.

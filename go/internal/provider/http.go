@@ -124,16 +124,23 @@ func (p *HTTP) missing(s Settings) *llm.Error {
 	preset := &p.preset
 	switch {
 	case preset.Generic && s.BaseURL == "":
-		return llm.Errorf(llm.BadUpstream, "The provider %s has no address: set %s, or base_url in the configuration.", p.name, variable(p.name, "BASE_URL"))
+		return llm.Errorf(llm.BadUpstream, "The provider %s has no address: set %s, or base_url in the configuration.", p.name, p.variable("BASE_URL"))
 	case preset.Local && s.BaseURL == "":
 		return llm.Errorf(llm.BadUpstream, "The provider %s is not configured: set %s to the address of the server, usually %s.",
-			p.name, preset.BaseVar(), preset.Base)
+			p.name, p.variable("BASE_URL"), preset.Base)
 	case preset.Local || preset.Generic || preset.Auth == NoAuth || s.Auth == NoAuth:
 		return nil
 	case s.Key.Empty():
-		return llm.Errorf(llm.BadUpstream, "The provider %s has no key: set %s, or api_key in the configuration.", p.name, preset.KeyVar())
+		return llm.Errorf(llm.BadUpstream, "The provider %s has no key: set %s, or api_key in the configuration.", p.name, p.variable("API_KEY"))
 	}
 	return nil
+}
+
+// variable is the environment variable of a setting of this provider. All keys
+// of a pool, whose names differ in what follows #, are in one.
+func (p *HTTP) variable(what string) string {
+	pool, _, _ := strings.Cut(p.name, "#")
+	return variable(pool, what)
 }
 
 // speaks returns what a provider of this preset speaks when only these
@@ -254,10 +261,11 @@ func (p *HTTP) Quirks() protocol.Quirks { return p.quirks }
 // Speaks lists the protocols op can be asked in, most native first.
 func (p *HTTP) Speaks(op llm.Operation) []llm.Protocol {
 	if op == llm.ListModels {
+		generate := p.speaks[llm.Generate]
 		if list := p.lister(); list != "" {
 			return []llm.Protocol{list}
 		}
-		return nil
+		return generate[:min(1, len(generate))] // Models knows some without asking
 	}
 	return p.speaks[op]
 }

@@ -107,7 +107,7 @@ func (p *HTTP) refusal(status int) *llm.Error {
 	var e *llm.Error
 	switch status {
 	case http.StatusUnauthorized, http.StatusForbidden:
-		e = p.bad("The upstream %s refuses the key (status %d): check api_key or %s.", p.name, status, p.preset.KeyVar())
+		e = p.bad("The upstream %s refuses the key (status %d): check api_key or %s.", p.name, status, p.variable("API_KEY"))
 	case http.StatusNotFound, http.StatusMethodNotAllowed:
 		e = p.bad("The upstream %s has no model list at this address (status %d): check %s.", p.name, status, p.addressHint())
 	default:
