@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -208,6 +209,12 @@ func (e *eyes) Found(f []llm.Finding) {
 	e.findings += len(f)
 }
 
+func (e *eyes) open() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.streams
+}
+
 func (e *eyes) Streams(n int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -228,6 +235,7 @@ type bench struct {
 	store  *ledgertest.Store
 	proxy  *proxy.Proxy
 	url    string
+	calls  atomic.Int64
 	log    bytes.Buffer
 	ctx    func(context.Context) context.Context // of a call, over that of its request
 }
@@ -327,7 +335,7 @@ func (b *bench) request(t testing.TB, ctx context.Context, from llm.Protocol, op
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.Header.Set("X-Request-Id", "call-1")
+	req.Header.Set("X-Request-Id", fmt.Sprint("call-", b.calls.Add(1)))
 	return req
 }
 
