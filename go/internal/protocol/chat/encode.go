@@ -29,6 +29,9 @@ func (c *Codec) EncodeRequest(req *llm.Request, to protocol.Target) ([]byte, []l
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := protocol.CheckState(req, origin); err != nil {
+		return nil, nil, err
+	}
 	e := &encoder{req: req, to: to, names: names, answered: map[[2]int]bool{}}
 	e.b = append(make([]byte, 0, 4<<10), '{')
 	model := to.Model

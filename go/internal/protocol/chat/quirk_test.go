@@ -271,10 +271,10 @@ func TestTargets(t *testing.T) {
 		},
 		"extra": {
 			hello(func(r *llm.Request) {
-				r.Extra = []llm.Opaque{{Origin: llm.Messages, Field: "container", Raw: []byte(`"c"`)}, {Origin: llm.Messages, Field: "context_management", Raw: []byte(`{}`)}}
+				r.Extra = []llm.Opaque{{Origin: llm.Messages, Field: "of_tomorrow", Raw: []byte(`"c"`)}, {Origin: llm.Messages, Field: "context_management", Raw: []byte(`{}`)}}
 			}), native, nil,
-			[]string{"container", "context_management"},
-			"loss; field=container; reason=not_supported void; field=context_management; reason=not_supported",
+			[]string{"of_tomorrow", "context_management"},
+			"loss; field=of_tomorrow; reason=not_supported void; field=context_management; reason=not_supported",
 		},
 		"subset": {
 			hello(func(r *llm.Request) {

@@ -39,8 +39,12 @@ func (c *Codec) EncodeRequest(req *llm.Request, to protocol.Target) ([]byte, []l
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := protocol.CheckState(req, origin); err != nil {
+		return nil, nil, err
+	}
 	e := &encoder{req: req, to: to, names: names, out: make([]byte, 0, sizeHint(req))}
-	for _, step := range [...]func() error{e.sortExtra, e.planTurns, e.planTools, e.planShape, e.planThinking} {
+	e.sortExtra()
+	for _, step := range [...]func() error{e.planTurns, e.planTools, e.planShape, e.planThinking} {
 		if err := step(); err != nil {
 			return nil, nil, err
 		}
@@ -137,7 +141,7 @@ func (e *encoder) float(name string, f float64) {
 }
 
 // sortExtra sets own fields apart by place and judges those of others.
-func (e *encoder) sortExtra() error {
+func (e *encoder) sortExtra() {
 	for _, x := range e.req.Extra {
 		if x.Origin == origin {
 			if e.extras == nil {
@@ -148,35 +152,23 @@ func (e *encoder) sortExtra() error {
 			e.extras[parent] = append(e.extras[parent], x)
 			continue
 		}
-		class, err := judge(x)
-		if err != nil {
-			return err
-		}
-		if class != 0 {
+		if class := judge(x); class != 0 {
 			e.note(class, x.Field, notSupported)
 		}
 	}
-	return nil
 }
 
 // judge says what it means to leave out a field of another protocol; 0 means
 // nothing at all.
-func judge(x llm.Opaque) (llm.FindingClass, error) {
+func judge(x llm.Opaque) llm.FindingClass {
 	switch x.Field {
-	case "stream_options", "include", "n", "truncation":
-		return 0, nil
+	case "stream_options", "include", "n", "truncation", "background":
+		return 0
 	case "store", "prompt_cache_options", "prompt_cache_retention", "prompt_cache_key", "safety_identifier", "user",
 		"client_metadata", "metadata", "prediction", "service_tier", "safetySettings", "labels":
-		return llm.Dropped, nil
-	case "background":
-		if string(x.Raw) == "false" {
-			return 0, nil
-		}
-		fallthrough
-	case "previous_response_id", "conversation", "prompt", "cachedContent":
-		return 0, llm.InvalidField(x.Field, "%s cannot be carried to a model that is spoken to by the Messages protocol.", x.Field)
+		return llm.Dropped
 	}
-	return llm.Lost, nil
+	return llm.Lost
 }
 
 // nested returns where an own field stood: the path of its parent, "" for the

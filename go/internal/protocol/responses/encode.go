@@ -42,6 +42,9 @@ func (*Codec) EncodeRequest(req *llm.Request, to protocol.Target) ([]byte, []llm
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := protocol.CheckState(req, llm.Responses); err != nil {
+		return nil, nil, err
+	}
 	e := &encoder{req: req, to: to, names: names, own: map[string][]byte{}}
 	e.planTools()
 	if err := e.refuse(); err != nil {
@@ -157,8 +160,7 @@ func (e *encoder) identity() {
 		switch {
 		case !e.to.Native:
 			e.found(llm.Dropped, "user", reasonUnsupported)
-		case strings.HasPrefix(id, "{"): // its session has become the cache key
-		case len(id) > 64:
+		case len(id) > 64, strings.HasPrefix(id, "{"): // JSON may hold more than an id
 			sum := sha256.Sum256([]byte(id))
 			e.string("safety_identifier", hex.EncodeToString(sum[:]))
 		default:
