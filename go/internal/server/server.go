@@ -128,7 +128,7 @@ func (s *Server) Drain() { s.draining.Store(true) }
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.Drain()
 	defer s.cut(errCut)
-	_ = s.listener.Close() // open still if Start was never called
+	defer s.listener.Close() // open still if Start was never called
 	err := s.http.Shutdown(ctx)
 	if err == nil {
 		return nil
