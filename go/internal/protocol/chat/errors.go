@@ -75,10 +75,13 @@ func (*Codec) EncodeError(err *llm.Error, _ protocol.Head) (int, http.Header, []
 // appendError appends the body of an error.
 func appendError(b []byte, err *llm.Error) []byte {
 	f := formOf(err.Kind)
-	if err.Code != "" {
+	switch {
+	case err.Code != "":
 		f.code = err.Code
-	} else if err.Kind == llm.Invalid && err.Field != "" {
+	case err.Kind == llm.Invalid && err.Field != "":
 		f.code = "invalid_value"
+	case err.Broken(0) != 0: // the vendor's own failure has no code
+		f.code = ""
 	}
 	if err.Field != "" {
 		f.param = err.Field

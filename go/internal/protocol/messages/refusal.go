@@ -15,7 +15,9 @@ import (
 // DecodeError reads the answer of an upstream that refused, whatever it is.
 func (*Codec) DecodeError(status int, header http.Header, body []byte) *llm.Error {
 	word, message := errorWords(body)
-	return upstreamError(status, word, message, retryAfter(header, message, time.Now()))
+	e := upstreamError(status, word, message, retryAfter(header, message, time.Now()))
+	e.Upstream = &llm.Upstream{Status: status, RequestID: header.Get("Request-Id"), Body: body}
+	return e
 }
 
 // errorWords returns the type and the message of an error body, "" for what it

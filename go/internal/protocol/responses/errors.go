@@ -44,6 +44,9 @@ func wordsFor(e *llm.Error) words {
 	case llm.Internal:
 	case llm.Invalid:
 		w.status, w.kind, w.code = http.StatusBadRequest, typeInvalid, e.Code
+		if e.Code == "" && e.Field != "" {
+			w.code = "invalid_value"
+		}
 	case llm.Unauthenticated:
 		w.status, w.kind, w.code = http.StatusUnauthorized, typeInvalid, "invalid_api_key"
 	case llm.Forbidden:
