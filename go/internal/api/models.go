@@ -70,10 +70,11 @@ func (m *modelList) callable(ctx context.Context, who identity.Principal, keep t
 		seen[card.ID] = true
 		cards = append(cards, card)
 	}
+	reported := m.refresh(ctx, keep) // first: what is known without them depends on it
 	for _, ref := range m.router.Known() {
 		add(protocol.ModelCard{ID: ref.ID, OwnedBy: ref.Provider, DisplayName: ref.ID})
 	}
-	for name, models := range m.refresh(ctx, keep) {
+	for name, models := range reported {
 		for _, info := range models {
 			add(protocol.ModelCard{
 				ID: m.router.NameFor(name, info.ID), OwnedBy: name, DisplayName: info.DisplayName, Created: info.Created,

@@ -104,6 +104,23 @@ func TestKnown(t *testing.T) {
 	}
 }
 
+// TestReportedModels counts what providers say of themselves: a default that
+// its provider has not is not listed, and near names may be reported ones.
+func TestReportedModels(t *testing.T) {
+	r := New(Options{Builtin: true, Providers: with("openai")})
+	r.Learn("openai", []string{"gpt-5"})
+	if known := r.Known(); len(known) != 1 || known[0].ID != "loopback" {
+		t.Errorf("known without the provider's report: %v", known)
+	}
+	r = New(Options{Providers: with("openai"), Routes: []Rule{{"gpt-*", []string{"openai"}}}})
+	r.Learn("openai", []string{"gpt-5-mini", "o4-mini"})
+	for model, near := range map[string]string{"gtp-5-mini": "Did you mean gpt-5-mini?", "o4-mni": "There are: gpt-*, loopback."} {
+		if _, err := r.Plan(t.Context(), ask(model)); err == nil || !strings.Contains(err.Error(), near) {
+			t.Errorf("%s: %v, want %s", model, err, near)
+		}
+	}
+}
+
 func TestLearn(t *testing.T) {
 	r := New(Options{Builtin: true, Providers: with("openai", "groq", "ollama", "openrouter", "anthropic")})
 	first := func(model string) string {

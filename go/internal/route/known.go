@@ -24,8 +24,8 @@ const (
 )
 
 // Known returns the ids that can be called and that no provider need report:
-// aliases, models named by routes and providers, defaults, loopback. Patterns
-// are no ids. Sorted, each once.
+// aliases, models named by routes and providers, loopback, and the defaults of
+// providers that have not reported. Patterns are no ids. Sorted, each once.
 func (r *Router) Known() []ModelRef {
 	s, learned := r.snap.Load(), *r.learned.Load()
 	var out []ModelRef
@@ -57,7 +57,7 @@ func (r *Router) Known() []ModelRef {
 		}
 	}
 	for _, p := range s.order {
-		if len(p.ready) > 0 {
+		if len(p.ready) > 0 && !reports(p, learned) { // else it has said itself which of them it has
 			add(s.nameFor(p, p.info.Defaults.Large, learned), KindDefault)
 			add(s.nameFor(p, p.info.Defaults.Small, learned), KindDefault)
 		}

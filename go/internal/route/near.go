@@ -54,7 +54,7 @@ func (s *snapshot) near(q *Query, learned map[string][]string) []string {
 			return
 		}
 		seen[name] = true
-		if far := distance(asked, strings.ToLower(name), limit); far <= limit {
+		if far := distance(asked, strings.ToLower(name), limit); far <= limit && s.answers(name, learned) != nil {
 			hits = append(hits, hit{name, far})
 		}
 	})
@@ -87,9 +87,6 @@ func (s *snapshot) names(learned map[string][]string, visit func(string)) {
 	if s.loopback != nil {
 		visit(loopbackName)
 	}
-	if !s.builtin {
-		return
-	}
 	for id := range s.explicit {
 		visit(id)
 	}
@@ -97,7 +94,7 @@ func (s *snapshot) names(learned map[string][]string, visit func(string)) {
 		visit(id)
 	}
 	for _, p := range s.order {
-		if len(p.ready) > 0 {
+		if s.builtin && len(p.ready) > 0 && !reports(p, learned) {
 			for _, id := range [...]string{p.info.Defaults.Large, p.info.Defaults.Small} {
 				if id != "" {
 					visit(id)
