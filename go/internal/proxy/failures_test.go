@@ -89,6 +89,7 @@ func TestNobodyElseAfterContent(t *testing.T) {
 				"end":          {},
 				"stall":        {stalled{}},
 				"half a frame": {s.rest[:len(s.rest)/2]},
+				"half a piece": {s.first[:len(s.first)/2]},
 				"endless line": {"data: " + strings.Repeat("x", 70<<10)},
 			} {
 				t.Run(fmt.Sprintf("%s/%s/%s", from, to, name), func(t *testing.T) {

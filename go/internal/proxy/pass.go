@@ -1,11 +1,13 @@
 package proxy
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"io"
 	"net/http"
 
+	"github.com/tokligence/tokligence-gateway/go/internal/jsonscan"
 	"github.com/tokligence/tokligence-gateway/go/internal/llm"
 	"github.com/tokligence/tokligence-gateway/go/internal/protocol"
 	"github.com/tokligence/tokligence-gateway/go/internal/sse"
@@ -21,7 +23,14 @@ func (t *try) passStream(body io.Reader, header http.Header) *llm.Error {
 		if err != nil {
 			return t.passEnd(meter, err)
 		}
-		switch meter.Observe(frame) {
+		verdict := meter.Observe(frame)
+		if !sse.Closed(frame) {
+			if frame = mended(frame, verdict); frame == nil {
+				t.measure(meter)
+				return t.fail(meter, t.broken(io.ErrUnexpectedEOF))
+			}
+		}
+		switch verdict {
 		case protocol.Preamble:
 			t.ans.hold(frame)
 		case protocol.Hidden:
@@ -35,6 +44,17 @@ func (t *try) passStream(body io.Reader, header http.Header) *llm.Error {
 			return t.passFailure(meter, frame)
 		}
 	}
+}
+
+// mended gives the frame with which a connection ended the blank line that it
+// lacks. It is nil if the connection ended in the middle of an event: what
+// follows to the client must not be taken for the rest of it.
+func mended(frame []byte, verdict protocol.Verdict) []byte {
+	ev := sse.Parse(frame)
+	if verdict != protocol.Last && ev.HasData && jsonscan.Valid(ev.Data) != nil {
+		return nil
+	}
+	return append(bytes.Clone(frame), "\n\n"...)
 }
 
 // passLast lets the last frame go when the record is written.

@@ -17,6 +17,7 @@ import (
 	"github.com/tokligence/tokligence-gateway/go/internal/protocol"
 	"github.com/tokligence/tokligence-gateway/go/internal/provider"
 	"github.com/tokligence/tokligence-gateway/go/internal/route"
+	"github.com/tokligence/tokligence-gateway/go/internal/sse"
 )
 
 // maxErrorBody bounds what is read of an upstream's refusal.
@@ -369,7 +370,11 @@ func (t *try) broken(err error) *llm.Error {
 		return known
 	}
 	e := llm.Errorf(llm.BadUpstream, "The upstream %s cut the answer short.", t.row.Provider)
-	if ne := net.Error(nil); errors.As(err, &ne) && ne.Timeout() {
+	ne := net.Error(nil)
+	switch {
+	case errors.Is(err, sse.ErrFrameTooLong):
+		e = llm.Errorf(llm.BadUpstream, "The upstream %s sent an event without an end (limits.frame_bytes).", t.row.Provider)
+	case errors.As(err, &ne) && ne.Timeout():
 		e = llm.Errorf(llm.Timeout, "The upstream %s stopped sending in the middle of the answer.", t.row.Provider)
 	}
 	e.Err = err

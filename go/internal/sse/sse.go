@@ -160,6 +160,18 @@ func lineEnd(b []byte, i int, last bool) (n int, ok bool) {
 	return 0, true
 }
 
+// Closed reports whether a frame ends with the blank line that makes an event
+// of it. Only the last one of a stream may lack it.
+func Closed(frame []byte) bool {
+	rest, ok := bytes.CutSuffix(frame, []byte("\r\n"))
+	if !ok && len(rest) > 0 && isLineEnd(rest[len(rest)-1]) {
+		rest, ok = rest[:len(rest)-1], true
+	}
+	return ok && (len(rest) == 0 || isLineEnd(rest[len(rest)-1]))
+}
+
+func isLineEnd(b byte) bool { return b == '\n' || b == '\r' }
+
 // Event is the meaning of a frame.
 type Event struct {
 	Name []byte // the event field; empty means message

@@ -218,3 +218,14 @@ func BenchmarkScanner500Frames(b *testing.B) {
 		}
 	}
 }
+
+func TestClosed(t *testing.T) {
+	for frame, want := range map[string]bool{
+		"data: x\n\n": true, "data: x\r\n\r\n": true, "data: x\r\r": true, "data: x\n\r\n": true, "\n": true, "\r\n": true,
+		"data: x\n": false, "data: x\r\n": false, "data: x\r": false, "data: x": false, "": false,
+	} {
+		if got := Closed([]byte(frame)); got != want {
+			t.Errorf("%q: %v", frame, got)
+		}
+	}
+}
