@@ -1,7 +1,7 @@
 package api
 
 import (
-	"bytes"
+	"bufio"
 	"compress/flate"
 	"compress/gzip"
 	"compress/zlib"
@@ -58,7 +58,8 @@ func (b *body) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		text, err := b.plain(src, r.ContentLength)
 		return text, bodyError(err, "", limit)
 	}
-	unpacked, err := decoder(encoding, src, limit)
+	packed := bufio.NewReader(src) // of which decoders take no more than is theirs
+	unpacked, err := decoder(encoding, packed, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +68,7 @@ func (b *body) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	}
 	text, err := b.grow(unpacked, nil)
 	if err == nil {
-		err = atEnd(src)
+		err = atEnd(packed)
 	}
 	return text, bodyError(err, encoding, limit)
 }
@@ -141,7 +142,7 @@ const maxWindow = 8 << 20
 
 // decoder unpacks a compressed body. The decoded size is bounded by the
 // reader of the result; the window of zstd is bounded here.
-func decoder(encoding string, src io.Reader, limit int64) (io.Reader, error) {
+func decoder(encoding string, src *bufio.Reader, limit int64) (io.Reader, error) {
 	var (
 		out io.Reader
 		err error
@@ -171,17 +172,15 @@ func decoder(encoding string, src io.Reader, limit int64) (io.Reader, error) {
 
 // inflate reads what clients call deflate: zlib by the standard, bare deflate
 // by habit.
-func inflate(src io.Reader) (io.Reader, error) {
-	head := make([]byte, 2)
-	n, err := io.ReadFull(src, head)
-	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+func inflate(src *bufio.Reader) (io.Reader, error) {
+	head, err := src.Peek(2)
+	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
-	whole := io.MultiReader(bytes.NewReader(head[:n]), src)
-	if n == 2 && head[0]&0x0f == 8 && (uint16(head[0])<<8|uint16(head[1]))%31 == 0 {
-		return zlib.NewReader(whole)
+	if len(head) == 2 && head[0]&0x0f == 8 && (uint16(head[0])<<8|uint16(head[1]))%31 == 0 {
+		return zlib.NewReader(src)
 	}
-	return flate.NewReader(whole), nil
+	return flate.NewReader(src), nil
 }
 
 func tooLarge(limit int64) *llm.Error {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -71,16 +72,17 @@ func (m *modelList) callable(ctx context.Context, who identity.Principal, keep t
 		cards = append(cards, card)
 	}
 	reported := m.refresh(ctx, keep) // first: what is known without them depends on it
-	for _, ref := range m.router.Known() {
-		add(protocol.ModelCard{ID: ref.ID, OwnedBy: ref.Provider, DisplayName: ref.ID})
-	}
 	for name, models := range reported {
 		for _, info := range models {
+			id := m.router.NameFor(name, info.ID)
 			add(protocol.ModelCard{
-				ID: m.router.NameFor(name, info.ID), OwnedBy: name, DisplayName: info.DisplayName, Created: info.Created,
+				ID: id, OwnedBy: name, DisplayName: cmp.Or(info.DisplayName, id), Created: info.Created,
 				MaxInput: info.MaxInput, MaxOutput: info.MaxOutput,
 			})
 		}
+	}
+	for _, ref := range m.router.Known() { // after those of whom more is known
+		add(protocol.ModelCard{ID: ref.ID, OwnedBy: ref.Provider, DisplayName: ref.ID})
 	}
 	return protocol.SortCards(cards)
 }
