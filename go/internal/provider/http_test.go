@@ -86,7 +86,9 @@ func TestRequest(t *testing.T) {
 		want http.Header
 	}{
 		{
-			"chat", Settings{Preset: "openai"}, generate(llm.Chat), "/v1/chat/completions",
+			"chat",
+			Settings{Preset: "openai"},
+			generate(llm.Chat), "/v1/chat/completions",
 			http.Header{
 				"Authorization": {"Bearer " + testKey}, "Accept": {"application/json"}, "Accept-Encoding": {"identity"},
 				"Content-Type": {"application/json"}, "Content-Length": {"13"}, "User-Agent": {"tokligence-gateway/"},
@@ -94,7 +96,9 @@ func TestRequest(t *testing.T) {
 			},
 		},
 		{
-			"stream", Settings{Preset: "groq"}, &Request{Operation: llm.Generate, Protocol: llm.Chat, Stream: true, Query: "beta=true", Body: net.Buffers{[]byte("{}")}},
+			"stream",
+			Settings{Preset: "groq"},
+			&Request{Operation: llm.Generate, Protocol: llm.Chat, Stream: true, Query: "beta=true", Body: net.Buffers{[]byte("{}")}},
 			"/openai/v1/chat/completions",
 			http.Header{
 				"Authorization": {"Bearer " + testKey}, "Accept": {"text/event-stream"}, "Accept-Encoding": {"identity"},
@@ -102,7 +106,8 @@ func TestRequest(t *testing.T) {
 			},
 		},
 		{
-			"messages", Settings{Preset: "anthropic"},
+			"messages",
+			Settings{Preset: "anthropic"},
 			&Request{Operation: llm.CountTokens, Protocol: llm.Messages, Query: "beta=true", Body: net.Buffers{[]byte("{}")}},
 			"/v1/messages/count_tokens?beta=true",
 			http.Header{
@@ -112,7 +117,9 @@ func TestRequest(t *testing.T) {
 			},
 		},
 		{
-			"messages at a compatible server", Settings{Preset: "deepseek"}, generate(llm.Messages), "/anthropic/v1/messages",
+			"messages at a compatible server",
+			Settings{Preset: "deepseek"},
+			generate(llm.Messages), "/anthropic/v1/messages",
 			http.Header{
 				"X-Api-Key": {testKey}, "Accept": {"application/json"}, "Accept-Encoding": {"identity"},
 				"Content-Type": {"application/json"}, "Content-Length": {"13"}, "User-Agent": {"tokligence-gateway/"},
@@ -120,7 +127,8 @@ func TestRequest(t *testing.T) {
 			},
 		},
 		{
-			"own headers and auth", Settings{Preset: "mistral", Auth: APIKey, Headers: map[string]secret.Secret{"x-team": secret.New("red"), "accept-encoding": secret.New("gzip")}},
+			"own headers and auth",
+			Settings{Preset: "mistral", Auth: APIKey, Headers: map[string]secret.Secret{"x-team": secret.New("red"), "accept-encoding": secret.New("gzip")}},
 			generate(llm.Chat), "/v1/chat/completions",
 			http.Header{
 				"Api-Key": {testKey}, "Accept": {"application/json"}, "Accept-Encoding": {"gzip"}, "X-Team": {"red"},

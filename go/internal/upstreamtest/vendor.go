@@ -164,7 +164,8 @@ func vendors() map[string]vendor {
 		},
 		"dashscope": {
 			join(paths("/compatible-mode/v1", bearer, chat, embed, models), paths("/apps/anthropic/v1", xAPIKey, messages)),
-			rules(compatible(choices("auto", "none")), compatibleMessages()), habits{thought: "reasoning_content"},
+			rules(compatible(choices("auto", "none")), compatibleMessages()),
+			habits{thought: "reasoning_content"},
 		},
 		"moonshot": {
 			join(paths("/v1", bearer, chat, models), paths("/anthropic/v1", bearer, messages)),
@@ -179,7 +180,8 @@ func vendors() map[string]vendor {
 		},
 		"minimax": {
 			join(paths("/v1", bearer, chat, models), paths("/anthropic/v1", bearer, messages)),
-			rules(compatible(oneChoice), compatibleMessages()), habits{thought: "think"},
+			rules(compatible(oneChoice), compatibleMessages()),
+			habits{thought: "think"},
 		},
 		"ollama":   local(nil),
 		"vllm":     local([]rule{}),
@@ -192,7 +194,8 @@ func vendors() map[string]vendor {
 func local(more []rule) vendor {
 	return vendor{
 		paths("/v1", either, chat, responses, messages, count, embed, models),
-		rules(compatible(more...), compatibleMessages()), habits{thought: "reasoning_content"},
+		rules(compatible(more...), compatibleMessages()),
+		habits{thought: "reasoning_content"},
 	}
 }
 
