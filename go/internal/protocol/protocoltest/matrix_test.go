@@ -348,13 +348,13 @@ func TestSplit(t *testing.T) {
 				continue
 			}
 			t.Run(s.name+"/"+name, func(t *testing.T) {
-				want := tell(t, s, bytes.NewReader(body))
+				want := account(t, s, bytes.NewReader(body))
 				for cut := 1; cut < len(body); cut++ {
-					if got := tell(t, s, protocoltest.Pieces(body, cut, len(body))); got != want {
+					if got := account(t, s, protocoltest.Pieces(body, cut, len(body))); got != want {
 						t.Fatalf("cut at byte %d:\n%s\nwant\n%s", cut, got, want)
 					}
 				}
-				if got := tell(t, s, protocoltest.Pieces(body, 1, 1)); got != want {
+				if got := account(t, s, protocoltest.Pieces(body, 1, 1)); got != want {
 					t.Errorf("byte by byte:\n%s\nwant\n%s", got, want)
 				}
 			})
@@ -362,7 +362,7 @@ func TestSplit(t *testing.T) {
 	}
 }
 
-func tell(t *testing.T, s side, r io.Reader) string {
+func account(t *testing.T, s side, r io.Reader) string {
 	var out strings.Builder
 	for _, ev := range protocoltest.Events(t, s.codec.NewReader(r, true, s.target)) {
 		fmt.Fprintf(&out, "%d %d %T %s %v %v\n", ev.Type, ev.Index, ev.Block, ev.Delta, ev.Stop, ev.Seal)

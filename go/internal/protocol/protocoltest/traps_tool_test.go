@@ -1,0 +1,106 @@
+package protocoltest_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/tokligence/tokligence-gateway/go/internal/llm"
+	"github.com/tokligence/tokligence-gateway/go/internal/protocol/protocoltest"
+)
+
+const tools = `"tools":[{"type":"function","name":"get","parameters":{"type":"object"}}]`
+
+// Codex writes a message between a call and its output.
+func trapMessageBeforeOutput(t *testing.T) {
+	body := `{"model":"m",` + tools + `,"input":[{"role":"user","content":"q"},{"type":"function_call","call_id":"a","name":"get","arguments":"{}"},
+		{"role":"assistant","content":"Looking."},{"type":"function_call_output","call_id":"a","output":"1"}]}`
+	for name, want := range map[string]string{
+		"chat":      "user assistant+1 calls tool",
+		"messages":  "user+text assistant+text+tool_use user+tool_result",
+		"responses": "user+input_text assistant+output_text function_call function_call_output",
+	} {
+		out, _ := carried(t, sideOf("responses"), sideOf(name), body)
+		if got := shapes(t, out); got != want {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+}
+
+// The results of parallel calls are one turn, in the order of the calls and
+// before any words.
+func trapResultsFirst(t *testing.T) {
+	calls := `{"role":"assistant","content":null,"tool_calls":[{"id":"a","type":"function","function":{"name":"get","arguments":"{}"}},{"id":"b","type":"function","function":{"name":"get","arguments":"{}"}}]}`
+	out, _ := carried(t, sideOf("chat"), sideOf("messages"), `{"model":"m","messages":[{"role":"user","content":"q"},`+calls+
+		`,{"role":"tool","tool_call_id":"b","content":"B"},{"role":"tool","tool_call_id":"a","content":"A"},{"role":"user","content":"and?"}]}`)
+	if got := shapes(t, out); got != "user+text assistant+tool_use+tool_use user+tool_result+tool_result+text" {
+		t.Error(got)
+	}
+	if strings.Index(out, `"tool_use_id":"a"`) > strings.Index(out, `"tool_use_id":"b"`) {
+		t.Errorf("the order of the calls is lost: %s", out)
+	}
+	body := `{"max_tokens":9,"messages":[{"role":"user","content":"q"},{"role":"assistant","content":[{"type":"tool_use","id":"a","name":"get","input":{}},{"type":"tool_use","id":"b","name":"get","input":{}}]},
+		{"role":"user","content":[{"type":"tool_result","tool_use_id":"a","content":"A"},{"type":"tool_result","tool_use_id":"b","content":"B","is_error":true},{"type":"text","text":"and?"}]}]}`
+	out, findings := carried(t, sideOf("messages"), sideOf("chat"), body)
+	if got := shapes(t, out); got != "user assistant+2 calls tool tool user" || strings.Count(out, "Error: B") != 1 || !found(findings, llm.Approximated, "is_error") {
+		t.Errorf("%s\n%s %v", got, out, findings)
+	}
+}
+
+// What strict means when it is not said differs: in Responses, try.
+func trapStrict(t *testing.T) {
+	const schema = `{"type":"object","properties":{"a":{"type":"string"}}}`
+	bodies := map[string]string{
+		"chat":      `{"model":"m","messages":[{"role":"user","content":"q"}],"tools":[{"type":"function","function":{"name":"get","parameters":` + schema + `%s}}]}`,
+		"messages":  `{"max_tokens":9,"messages":[{"role":"user","content":"q"}],"tools":[{"name":"get","input_schema":` + schema + `%s}]}`,
+		"responses": `{"model":"m","input":"q","tools":[{"type":"function","name":"get","parameters":` + schema + `%s}]}`,
+	}
+	for name, body := range bodies {
+		for _, to := range sides() {
+			silent, _ := carried(t, sideOf(name), to, fmt.Sprintf(body, ""))
+			if strings.Contains(silent, `"strict":true`) || to.name == "responses" && name != "responses" && !strings.Contains(silent, `"strict":false`) {
+				t.Errorf("%s to %s: %s", name, to.name, silent)
+			}
+			if said, _ := carried(t, sideOf(name), to, fmt.Sprintf(body, `,"strict":true`)); !strings.Contains(said, `"strict":true`) {
+				t.Errorf("%s to %s: %s", name, to.name, said)
+			}
+		}
+	}
+}
+
+// Tools, what is said about their use, and the reason to stop reach the other
+// side on every path.
+func trapToolsOnEveryPath(t *testing.T) {
+	bodies := map[string]string{
+		"chat":      `{"model":"m","messages":[{"role":"user","content":"q"}],"tools":[{"type":"function","function":{"name":"get","parameters":{"type":"object"}}}],"tool_choice":{"type":"function","function":{"name":"get"}},"parallel_tool_calls":false}`,
+		"messages":  `{"max_tokens":9,"messages":[{"role":"user","content":"q"}],"tools":[{"name":"get","input_schema":{"type":"object"}}],"tool_choice":{"type":"tool","name":"get","disable_parallel_tool_use":true}}`,
+		"responses": `{"model":"m","input":"q",` + tools + `,"tool_choice":{"type":"function","name":"get"},"parallel_tool_calls":false}`,
+	}
+	wants := map[string][]string{
+		"chat":      {`"name":"get"`, `"tool_choice":{"type":"function","function":{"name":"get"}}`, `"parallel_tool_calls":false`},
+		"messages":  {`"name":"get"`, `"tool_choice":{"type":"tool","name":"get","disable_parallel_tool_use":true}`},
+		"responses": {`"name":"get"`, `"tool_choice":{"type":"function","name":"get"}`, `"parallel_tool_calls":false`},
+	}
+	for name, body := range bodies {
+		for _, to := range sides() {
+			out, _ := carried(t, sideOf(name), to, body)
+			for _, want := range wants[to.name] {
+				if !strings.Contains(out, want) {
+					t.Errorf("%s to %s misses %s: %s", name, to.name, want, out)
+				}
+			}
+		}
+	}
+	for _, from := range sides() {
+		events := from.read(t, answer{false, protocoltest.File("07-tool-no-args", from.name+".response.json")})
+		for _, to := range sides() {
+			for _, stream := range []bool{false, true} {
+				told := string(tell(t, events, from, to, stream))
+				want := map[string]string{"chat": `"finish_reason":"tool_calls"`, "messages": `"stop_reason":"tool_use"`, "responses": `"status":"completed"`}[to.name]
+				if !strings.Contains(told, want) {
+					t.Errorf("%s to %s: %s", from.name, to.name, told)
+				}
+			}
+		}
+	}
+}
