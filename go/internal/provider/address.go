@@ -12,28 +12,19 @@ import (
 // suffix is what follows the base path of a protocol, "" where the protocol
 // has no such operation.
 func suffix(op llm.Operation, name llm.Protocol) string {
-	switch name {
-	case llm.Chat, llm.Responses:
-		switch op {
-		case llm.Generate:
-			if name == llm.Chat {
-				return "/chat/completions"
-			}
-			return "/responses"
-		case llm.Embed:
-			return "/embeddings"
-		case llm.ListModels:
-			return "/models"
-		}
-	case llm.Messages:
-		switch op {
-		case llm.Generate:
-			return "/messages"
-		case llm.CountTokens:
-			return "/messages/count_tokens"
-		case llm.ListModels:
-			return "/models"
-		}
+	switch (place{op, name}) {
+	case place{llm.Generate, llm.Chat}:
+		return "/chat/completions"
+	case place{llm.Generate, llm.Responses}:
+		return "/responses"
+	case place{llm.Generate, llm.Messages}:
+		return "/messages"
+	case place{llm.CountTokens, llm.Messages}:
+		return "/messages/count_tokens"
+	case place{llm.Embed, llm.Chat}:
+		return "/embeddings"
+	case place{llm.ListModels, llm.Chat}, place{llm.ListModels, llm.Responses}, place{llm.ListModels, llm.Messages}:
+		return "/models"
 	}
 	return ""
 }

@@ -460,12 +460,12 @@ func TestStall(t *testing.T) {
 		for range 5 {
 			fmt.Fprint(w, "data: x\n\n")
 			w.(http.Flusher).Flush()
-			time.Sleep(40 * time.Millisecond)
+			time.Sleep(100 * time.Millisecond)
 		}
 		<-r.Context().Done()
 	})
 	for _, fast := range []bool{true, false} {
-		p := made(t, Settings{Preset: "openai", BaseURL: url, HTTP2: !fast, Timeouts: Timeouts{Stall: 120 * time.Millisecond}})
+		p := made(t, Settings{Preset: "openai", BaseURL: url, HTTP2: !fast, Timeouts: Timeouts{Stall: 400 * time.Millisecond}})
 		resp, err := p.Do(t.Context(), generate(llm.Chat))
 		if err != nil {
 			t.Fatal(err)

@@ -85,7 +85,7 @@ func (p *HTTP) page(ctx context.Context, at *url.URL, e *endpoint) (modelPage, e
 	if err != nil {
 		return modelPage{}, err
 	}
-	defer resp.Body.Close() //nolint:errcheck // nothing can be done about it
+	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxList))
 	if err != nil {
 		return modelPage{}, p.unreachable(ctx, err)

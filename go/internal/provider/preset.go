@@ -114,6 +114,9 @@ type entry struct {
 	Quirks map[string]any `yaml:"quirks"`
 }
 
+// noList is how an entry says that its provider lists no models.
+const noList = "none"
+
 func parsePresets(text []byte) ([]Preset, error) {
 	dec := yaml.NewDecoder(bytes.NewReader(text))
 	dec.KnownFields(true)
@@ -155,13 +158,10 @@ func (e *entry) preset() (Preset, error) {
 	if err := SetQuirks(&p.Quirks, e.Quirks); err != nil {
 		return p, err
 	}
-	switch p.List {
-	case "none":
+	if generate := p.Speaks[llm.Generate]; p.List == "" && len(generate) > 0 {
+		p.List = generate[0]
+	} else if p.List == noList {
 		p.List = ""
-	case "":
-		if generate := p.Speaks[llm.Generate]; len(generate) > 0 {
-			p.List = generate[0]
-		}
 	}
 	return p, p.check()
 }

@@ -167,6 +167,8 @@ func checkAnswer(t *testing.T, name llm.Protocol, got protocoltest.Answer, want 
 			thought += block.Text
 		case llm.ToolCall:
 			calls = append(calls, upstreamtest.ToolCall{ID: block.ID, Name: block.Name, Arguments: block.Arguments})
+		default:
+			t.Errorf("%s: a block %T", name, block)
 		}
 	}
 	if strings.TrimSpace(said) != strings.TrimSpace(want.Text) {

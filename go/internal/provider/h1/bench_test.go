@@ -3,6 +3,7 @@ package h1
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -97,7 +98,7 @@ func benchmark(b *testing.B, rt http.RoundTripper, answer string, size int) {
 			for err == nil {
 				_, err = resp.Body.Read(buf)
 			}
-			if err != io.EOF {
+			if !errors.Is(err, io.EOF) {
 				b.Error(err)
 			}
 			_ = resp.Body.Close()

@@ -379,7 +379,7 @@ func TestConcurrentUse(t *testing.T) {
 }
 
 func TestIdleConnectionsEnd(t *testing.T) {
-	c, url := server(t, false, Options{KeepIdle: 50 * time.Millisecond, MaxIdlePerHost: 2}, echo)
+	c, url := server(t, false, Options{KeepIdle: 300 * time.Millisecond, MaxIdlePerHost: 2}, echo)
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() { do(t, c, request(t, "GET", url, nil)) })

@@ -255,11 +255,11 @@ func TestTimeLimits(t *testing.T) {
 }
 
 func TestATrickleIsNoStall(t *testing.T) {
-	c, url := scripted(t, Options{StallTimeout: 300 * time.Millisecond}, func(_ int, nc *net.TCPConn) {
+	c, url := scripted(t, Options{StallTimeout: time.Second}, func(_ int, nc *net.TCPConn) {
 		readRequest(bufio.NewReader(nc))
 		_, _ = io.WriteString(nc, chunked)
 		for range 12 {
-			time.Sleep(50 * time.Millisecond)
+			time.Sleep(100 * time.Millisecond)
 			_, _ = io.WriteString(nc, "1\r\nx\r\n")
 		}
 		_, _ = io.WriteString(nc, "0\r\n\r\n")

@@ -181,7 +181,7 @@ func TestAnEndThatStaysOut(t *testing.T) {
 		}
 		start := time.Now()
 		_ = resp.Body.Close()
-		if took := time.Since(start); took > 20*time.Millisecond {
+		if took := time.Since(start); took > time.Second {
 			t.Errorf("closing took %v", took)
 		}
 	}

@@ -161,7 +161,7 @@ func (cn *conn) copyBody(src io.Reader, size int64) error {
 				return werr
 			}
 		}
-		if err == io.EOF { //nolint:errorlint // the contract of io.Reader
+		if err == io.EOF {
 			return cn.write([]byte("0\r\n\r\n"))
 		}
 		if err != nil {
