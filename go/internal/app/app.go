@@ -14,9 +14,7 @@ import (
 	"time"
 
 	"github.com/tokligence/tokligence-gateway/go/internal/api"
-	"github.com/tokligence/tokligence-gateway/go/internal/catalog"
 	"github.com/tokligence/tokligence-gateway/go/internal/config"
-	"github.com/tokligence/tokligence-gateway/go/internal/identity"
 	"github.com/tokligence/tokligence-gateway/go/internal/ledger"
 	"github.com/tokligence/tokligence-gateway/go/internal/metrics"
 	"github.com/tokligence/tokligence-gateway/go/internal/protocol"
@@ -44,8 +42,7 @@ type App struct {
 
 	data      *Data
 	sealer    *protocol.Sealer
-	directory *identity.Directory
-	catalog   *catalog.Catalog
+	gate      *gate
 	ledger    *ledger.Ledger
 	metrics   *metrics.Metrics
 	router    *route.Router
@@ -53,6 +50,7 @@ type App struct {
 	door      *api.Door
 	server    *server.Server
 	upstreams atomic.Pointer[Upstreams]
+	config    atomic.Pointer[config.Config] // the one that applies
 
 	prepared atomic.Bool // the database has been
 	stop     context.CancelFunc
@@ -82,15 +80,14 @@ func randomKey() []byte {
 }
 
 func (a *App) build(cfg *config.Config) error {
-	var err error
-	if a.catalog, err = LoadCatalog(cfg); err != nil {
+	known, err := LoadCatalog(cfg)
+	if err != nil {
 		return err
 	}
-	a.directory = identity.NewDirectory(a.data.Store, identity.Options{
-		Personal: cfg.Mode == config.ModePersonal, AuthDisabled: cfg.Auth.Disabled, LocalKey: cfg.APIKey, Log: a.log,
-	})
+	a.config.Store(cfg)
+	a.gate = newGate(a.data.Store, cfg, a.log)
 	a.ledger = ledger.New(ledger.Options{
-		Dir: JournalDir(cfg), Store: a.data.Store, Pricer: a.catalog, Durability: ledger.Durability(cfg.Ledger.Durability),
+		Dir: JournalDir(cfg), Store: a.data.Store, Pricer: known, Durability: ledger.Durability(cfg.Ledger.Durability),
 		MaxBytes: int64(cfg.Ledger.JournalBytes), Log: a.log,
 	})
 	codecs := Codecs(a.sealer)
@@ -99,12 +96,12 @@ func (a *App) build(cfg *config.Config) error {
 		return err
 	}
 	a.upstreams.Store(ups)
-	a.router = route.New(routing(cfg, ups, a.catalog))
+	a.router = route.New(routing(cfg, ups, known))
 	a.proxy = proxy.New(proxy.Options{
 		Codecs: codecs, Planner: a.router, Recorder: a.ledger, Observer: a.metrics, Log: a.log, Policy: policy(cfg),
 	})
 	a.door = api.New(api.Options{
-		Codecs: codecs, Proxy: a.proxy, Auth: a.directory, Router: a.router, Lists: a.lists, Watch: a.metrics,
+		Codecs: codecs, Proxy: a.proxy, Auth: a.gate, Router: a.router, Lists: a.lists, Watch: a.metrics,
 		Log: a.log, Limits: limits(cfg),
 	})
 	a.measure()
@@ -141,7 +138,7 @@ func (a *App) Start(ctx context.Context) error {
 	if err := a.prepare(ctx); err != nil {
 		return err
 	}
-	a.directory.Start(ctx)
+	a.gate.start(ctx)
 	if err := a.ledger.Start(ctx); err != nil {
 		return fmt.Errorf("starting the ledger: %w", err)
 	}
@@ -185,7 +182,7 @@ func (a *App) Failed() <-chan error { return a.server.Failed() }
 // Ready implements server.Health. A database that is away for a while stops
 // nothing, so only one that was never there counts.
 func (a *App) Ready(context.Context) map[string]error {
-	checks := map[string]error{"ledger": a.ledger.Ready(), "identity": a.directory.Ready(), "database": nil}
+	checks := map[string]error{"ledger": a.ledger.Ready(), "identity": a.gate.ready(), "database": nil}
 	if !a.prepared.Load() {
 		checks["database"] = errors.New("the database has not been reached yet")
 	}
@@ -198,11 +195,17 @@ func (a *App) Ready(context.Context) map[string]error {
 func (a *App) Stop(ctx context.Context) error {
 	a.server.Drain()
 	select {
-	case <-time.After(a.opts.Config.Shutdown.Delay):
+	case <-time.After(a.config.Load().Shutdown.Delay):
 	case <-ctx.Done():
 	}
 	err := a.server.Shutdown(ctx)
 	return errors.Join(err, a.close())
+}
+
+// Patience is how long Stop may take.
+func (a *App) Patience() time.Duration {
+	s := a.config.Load().Shutdown
+	return s.Delay + s.Grace
 }
 
 // Close ends an App that did not start.
@@ -214,7 +217,7 @@ func (a *App) close() error {
 	}
 	a.running.Wait()
 	a.proxy.Close()
-	a.directory.Stop()
+	a.gate.stop()
 	ctx, cancel := context.WithTimeout(context.Background(), flushTime)
 	defer cancel()
 	err := a.ledger.Stop(ctx)

@@ -67,11 +67,11 @@ func (c *command) serve(cmd *cobra.Command, f serveFlags) (err error) {
 	if err := a.Start(ctx); err != nil {
 		return errors.Join(listenHint(err, cfg), a.Close())
 	}
-	c.greet(a, f.readyJSON)
 	follow := c.followConfig(ctx, cmd, cfg, a, logs)
+	c.greet(a, f.readyJSON)
 	err = wait(ctx, a, logs.Logger)
 	follow()
-	return errors.Join(err, c.shutdown(a, cfg, logs.Logger))
+	return errors.Join(err, c.shutdown(a, logs.Logger))
 }
 
 // wait returns when the daemon is to end.
@@ -85,10 +85,10 @@ func wait(ctx context.Context, a *app.App, log *slog.Logger) error {
 	}
 }
 
-func (c *command) shutdown(a *app.App, cfg *config.Config, log *slog.Logger) error {
+func (c *command) shutdown(a *app.App, log *slog.Logger) error {
 	again, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	ctx, cancel := context.WithTimeout(again, cfg.Shutdown.Delay+cfg.Shutdown.Grace)
+	ctx, cancel := context.WithTimeout(again, a.Patience())
 	defer cancel()
 	err := a.Stop(ctx)
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
@@ -138,7 +138,7 @@ func (c *command) followConfig(
 ) (stop func()) {
 	w := config.Watch(c.configOptions(cmd), cfg, logs.Logger, func(cfg *config.Config) error {
 		logs.Scrub(cfg.Secrets()...)
-		if err := a.Reload(cfg); err != nil {
+		if err := a.Reload(ctx, cfg); err != nil {
 			return err
 		}
 		return logs.SetLevel(cfg.Log.Level)
