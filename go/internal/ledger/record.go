@@ -26,7 +26,9 @@ type Record struct {
 	prev, next *Record
 }
 
-// Open notes that a call is about to go upstream. An error means that what it
+// Open notes that a call is about to go upstream. The note is in the journal a
+// few milliseconds later, with the next row if one comes before: a call that
+// is cut shorter than that has hardly begun. An error means that what it
 // uses could not be recorded: the call must not be made. Close must be called
 // when no attempt will follow.
 func (l *Ledger) Open(_ context.Context, o Opening) (*Record, error) {
@@ -63,7 +65,7 @@ func (r *Record) announce(from uint64) error {
 	w := writing(s.row)
 	w.row(&r.call)
 	s.kind, s.record, s.row, s.from = opening, r, w.b, from
-	return r.journal.Append(s, false)
+	return r.journal.Note(s)
 }
 
 // Settle writes the row of an attempt. When it returns nil the row is as

@@ -37,7 +37,10 @@ type dialect interface {
 	appendOnly(table string) []string
 }
 
-const fileName = "tokligence.db"
+const (
+	fileName = "tokligence.db"
+	kindLite = "sqlite"
+)
 
 // choose returns the dialect that a URL asks for.
 func choose(o Options) (dialect, error) {
@@ -74,7 +77,7 @@ func gormConfig() *gorm.Config {
 // lite is a SQLite file.
 type lite struct{ path string }
 
-func (lite) kind() string            { return "sqlite" }
+func (lite) kind() string            { return kindLite }
 func (lite) patience() time.Duration { return 10 * time.Second } // twice the busy timeout
 func (lite) goose() goose.Dialect    { return goose.DialectSQLite3 }
 func (l lite) String() string        { return "SQLite file " + l.path }

@@ -24,10 +24,13 @@ func (s *Store) Apply(ctx context.Context, batch []ledger.Entry) (int, error) {
 		return cmp.Or(cmp.Compare(a.RequestID, b.RequestID), cmp.Compare(a.Attempt, b.Attempt))
 	})
 	var added int64
-	err := s.transact(ctx, func(tx *gorm.DB) (err error) {
-		added, err = in[entryRow](tx).insertNew(rows, "request_id", "attempt")
-		return err
-	})
+	err := s.entries.ready(ctx, s.write, rows)
+	if err == nil {
+		err = s.transact(ctx, func(tx *gorm.DB) (err error) {
+			added, err = s.entries.insertNew(tx, rows)
+			return err
+		})
+	}
 	if err != nil {
 		return 0, fmt.Errorf("add %d ledger rows: %w", len(batch), err)
 	}

@@ -46,6 +46,7 @@ type Store struct {
 	dialect dialect
 	write   *gorm.DB
 	read    *gorm.DB // the same as write on a server
+	entries *bulk[entryRow]
 	timeout time.Duration
 	report  time.Duration
 }
@@ -67,6 +68,10 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if s.write, s.read, err = d.open(ctx); err != nil {
 		return nil, fmt.Errorf("open %s: %w", d, err)
 	}
+	lite := d.kind() == kindLite
+	if s.entries, err = newBulk[entryRow](s.write, !lite, lite, "request_id", "attempt"); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
 	return s, nil
 }
 
@@ -74,6 +79,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 // into the file.
 func (s *Store) Close() error {
 	var errs []error
+	if s.entries != nil {
+		s.entries.close()
+	}
 	if s.read != s.write {
 		errs = append(errs, closePool(s.read)) // first: the last to close folds
 	}

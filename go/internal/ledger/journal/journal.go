@@ -150,6 +150,23 @@ func (j *Journal) Append(p Payload, durable bool) error {
 	return b.err
 }
 
+// Note takes a record that need not be written at once: it goes with the next
+// one that is appended, or after Options.Delay. It saves the system call of a
+// record that only matters if nothing follows it.
+func (j *Journal) Note(p Payload) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.closed {
+		return ErrClosed
+	}
+	j.add(p)
+	if j.failed == nil && !j.awake {
+		j.awake = true
+		signal(j.wake)
+	}
+	return j.failed
+}
+
 // write sees to it that b is written. It is called with the lock and opens it.
 func (j *Journal) write(b *batch) error {
 	defer j.mu.Unlock()

@@ -52,10 +52,15 @@ func (j *Journal) pause(d time.Duration, hurry <-chan struct{}) bool {
 	return true
 }
 
-// flush syncs what has been written.
+// flush writes what was only noted and syncs what has been written.
 func (j *Journal) flush() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if j.written < len(j.batches) && !j.penned && j.failed == nil {
+		j.penned = true
+		j.writeWaiting()
+		j.put()
+	}
 	for {
 		j.awake = false
 		n, moves := j.written, j.moves
