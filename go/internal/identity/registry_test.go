@@ -152,9 +152,15 @@ func TestTheLastRootStays(t *testing.T) {
 	h := newHouse(t)
 	ctx, root, admin, yes := t.Context(), Root, Admin, true
 	for name, act := range map[string]func() error{
-		"demote":  func() error { _, err := h.ChangeUser(ctx, LocalOwner(), "the-root", UserChange{Role: &admin}); return err },
-		"disable": func() error { _, err := h.ChangeUser(ctx, LocalOwner(), "the-root", UserChange{Disabled: &yes}); return err },
-		"delete":  func() error { _, err := h.DeleteUser(ctx, LocalOwner(), "the-root"); return err },
+		"demote": func() error {
+			_, err := h.ChangeUser(ctx, LocalOwner(), "the-root", UserChange{Role: &admin})
+			return err
+		},
+		"disable": func() error {
+			_, err := h.ChangeUser(ctx, LocalOwner(), "the-root", UserChange{Disabled: &yes})
+			return err
+		},
+		"delete": func() error { _, err := h.DeleteUser(ctx, LocalOwner(), "the-root"); return err },
 	} {
 		wantKind(t, name, act(), llm.Invalid)
 	}

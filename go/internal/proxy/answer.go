@@ -2,8 +2,6 @@ package proxy
 
 import (
 	"net/http"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 )
@@ -200,24 +198,3 @@ func (a *answer) due(now time.Time) bool {
 	}
 	return now.Sub(a.last) >= patience
 }
-
-// travelling returns the upstream's headers that mean something to the client.
-func travelling(from http.Header) http.Header {
-	h := make(http.Header, 8)
-	for name, values := range from {
-		switch name {
-		case "Retry-After", "Retry-After-Ms", "X-Should-Retry", "Openai-Version", "Openai-Processing-Ms", "Openai-Model":
-			h[name] = values
-		default:
-			if strings.HasPrefix(name, "X-Ratelimit-") || strings.HasPrefix(name, "Anthropic-Ratelimit-") {
-				h[name] = values
-			}
-		}
-	}
-	if id := upstreamID(from); id != "" {
-		h["X-Upstream-Request-Id"] = []string{id}
-	}
-	return h
-}
-
-func contentLength(h http.Header, n int) { h["Content-Length"] = []string{strconv.Itoa(n)} }

@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log/slog"
-	"mime"
 	"net"
 	"net/http"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -274,63 +271,6 @@ func (t *try) first() {
 	if t.row.FirstToken == 0 {
 		t.row.FirstToken = time.Since(t.started)
 	}
-}
-
-// reply prepares the headers of a successful answer.
-func (t *try) reply(from http.Header, contentType string) http.Header {
-	h := travelling(from)
-	h["Content-Type"] = []string{contentType}
-	h["X-Tokligence-Route"] = []string{t.cand.Route}
-	if t.call.Head.Stream {
-		h["Cache-Control"] = []string{"no-cache"}
-	}
-	t.announce(h)
-	return h
-}
-
-// announce names the findings in the answer's header and in the log.
-func (t *try) announce(h http.Header) {
-	if len(t.findings) == 0 {
-		return
-	}
-	loss := make([]string, len(t.findings))
-	for i, f := range t.findings {
-		loss[i] = headerText(f.String())
-	}
-	h["X-Tokligence-Loss"] = loss[:min(len(loss), maxLoss)]
-	t.proxy.observer.Found(t.findings)
-	t.proxy.log.LogAttrs(context.Background(), slog.LevelInfo, "translation findings",
-		slog.String("request_id", t.call.ID), slog.Any("findings", loss))
-}
-
-// maxLoss bounds the findings in a header: clients take 16 KB of headers at
-// most. The log has all.
-const maxLoss = 24
-
-// headerText makes text fit for a header. The names of fields are the
-// client's, whatever is in them.
-func headerText(s string) string {
-	s = s[:min(len(s), 256)]
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r > '~' {
-			return '?'
-		}
-		return r
-	}, s)
-}
-
-func upstreamID(h http.Header) string {
-	for _, name := range [...]string{"X-Request-Id", "Request-Id"} {
-		if v := h.Get(name); v != "" {
-			return v
-		}
-	}
-	return ""
-}
-
-func isStream(h http.Header) bool {
-	kind, _, err := mime.ParseMediaType(h.Get("Content-Type"))
-	return err == nil && kind == "text/event-stream"
 }
 
 // flushBefore reads the upstream. Whatever has been written to the client is
