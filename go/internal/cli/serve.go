@@ -68,6 +68,7 @@ func (c *command) serve(cmd *cobra.Command, f serveFlags) (err error) {
 		return errors.Join(listenHint(err, cfg), a.Close())
 	}
 	follow := c.followConfig(ctx, cmd, cfg, a, logs)
+	logs.Logger.Info("ready", "url", a.URL(), "version", version.Version(), "data_dir", cfg.DataDir)
 	c.greet(a, f.readyJSON)
 	err = wait(ctx, a, logs.Logger)
 	follow()

@@ -103,12 +103,18 @@ func reset(w http.ResponseWriter) {
 	_ = conn.Close()
 }
 
-func startFaulty(t *testing.T, env ...string) *daemon.Daemon {
+// newFaulty returns the address of a provider that plays faults.
+func newFaulty(t *testing.T) string {
 	t.Helper()
 	up := httptest.NewServer(http.HandlerFunc(faulty))
 	t.Cleanup(up.Close)
+	return up.URL
+}
+
+func startFaulty(t *testing.T, env ...string) *daemon.Daemon {
+	t.Helper()
 	return daemon.Start(t, append([]string{
-		"TOKLIGENCE_OPENAI_API_KEY=sk-canary", "TOKLIGENCE_OPENAI_BASE_URL=" + up.URL, "TOKLIGENCE_ROUTES=*=>openai",
+		"TOKLIGENCE_OPENAI_API_KEY=sk-canary", "TOKLIGENCE_OPENAI_BASE_URL=" + newFaulty(t), "TOKLIGENCE_ROUTES=*=>openai",
 		"TOKLIGENCE_ROUTING_ATTEMPTS=1", "TOKLIGENCE_ROUTING_FAILURES=1000", "TOKLIGENCE_LIMITS_FRAME_BYTES=1MiB",
 		"TOKLIGENCE_PROVIDERS_OPENAI_TIMEOUT=1s", "TOKLIGENCE_PROVIDERS_OPENAI_IDLE_TIMEOUT=1s",
 	}, env...)...)
