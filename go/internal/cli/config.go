@@ -12,11 +12,10 @@ import (
 )
 
 func (c *command) configCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "config", Short: "The configuration and where each value comes from", Args: cobra.NoArgs}
-	cmd.AddCommand(c.configShow(), c.configValidate(), c.configWrite("schema", "Print the JSON Schema of the file", config.WriteSchema),
+	return group("config", "The configuration and where each value comes from",
+		c.configShow(), c.configValidate(), c.configWrite("schema", "Print the JSON Schema of the file", config.WriteSchema),
 		c.configWrite("example", "Print a commented example", config.WriteExample),
 		c.configWrite("reference", "Print the reference of all settings", config.WriteReference))
-	return cmd
 }
 
 func (c *command) configShow() *cobra.Command {

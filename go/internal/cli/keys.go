@@ -34,13 +34,11 @@ func viewKey(k identity.Key, user string) keyView {
 }
 
 func (c *command) keysCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "keys", Short: "API keys", Args: cobra.NoArgs}
-	cmd.AddCommand(
+	return group("keys", "API keys",
 		c.keysList(), c.keysCreate(),
 		c.keysEnd("revoke", "Revoke a key: it is refused within 5 s and stays listed", (*identity.Registry).RevokeKey),
 		c.keysEnd("delete", "Delete a key: it is refused within 5 s and forgotten", (*identity.Registry).DeleteKey),
 	)
-	return cmd
 }
 
 func (c *command) keysList() *cobra.Command {

@@ -12,9 +12,7 @@ import (
 )
 
 func (c *command) ledgerCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "ledger", Short: "The record of every attempt", Args: cobra.NoArgs}
-	cmd.AddCommand(c.ledgerExport(), c.ledgerVerify())
-	return cmd
+	return group("ledger", "The record of every attempt", c.ledgerExport(), c.ledgerVerify())
 }
 
 // ledgerExport writes one row a line, those included that are still in a

@@ -43,6 +43,7 @@ type command struct {
 	out, err io.Writer
 	in       io.Reader
 	flags    globalFlags
+	started  bool // a command was understood and runs
 }
 
 type globalFlags struct {
@@ -66,7 +67,7 @@ func (c *command) run(ctx context.Context, name string, args []string) int {
 	root.SetOut(c.out)
 	root.SetErr(c.err)
 	root.SetIn(c.in)
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	c.watchStart(root)
 	err := root.ExecuteContext(ctx)
 	var usage usageError
 	switch {
@@ -74,7 +75,7 @@ func (c *command) run(ctx context.Context, name string, args []string) int {
 		return 0
 	case errors.Is(err, errTold):
 		return 1
-	case errors.As(err, &usage) || strings.HasPrefix(err.Error(), "unknown command"):
+	case errors.As(err, &usage) || !c.started:
 		fmt.Fprintf(c.err, "%s: %s\nSee '%s --help'.\n", name, err, name)
 		return 2
 	}
@@ -84,21 +85,49 @@ func (c *command) run(ctx context.Context, name string, args []string) int {
 
 // root is the program gateway.
 func (c *command) root() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:           programCLI,
-		Short:         "Tokligence Gateway: one door between AI clients and model providers",
-		Version:       version.Version(),
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
-	}
-	c.globals(cmd)
-	cmd.AddCommand(
+	cmd := group(programCLI, "Tokligence Gateway: one door between AI clients and model providers",
 		c.initCommand(), c.serveCommand("serve"), c.usersCommand(), c.keysCommand(), c.usageCommand(),
 		c.ledgerCommand(), c.modelsCommand(), c.routeCommand(), c.configCommand(), c.migrateCommand(),
 		c.doctorCommand(), c.healthcheckCommand(), c.versionCommand(),
 	)
+	cmd.Version = version.Version()
+	cmd.SilenceErrors, cmd.SilenceUsage = true, true
+	c.globals(cmd)
 	return cmd
+}
+
+// group is a command that only holds others.
+func group(use, short string, commands ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: use, Short: short, Args: cobra.ArbitraryArgs,
+		DisableFlagsInUseLine: true, SuggestionsMinimumDistance: 2,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return cmd.Help()
+			}
+			near := ""
+			if names := cmd.SuggestionsFor(args[0]); len(names) > 0 {
+				near = "; did you mean " + strings.Join(names, " or ") + "?"
+			}
+			return usageError{fmt.Errorf("%s has no command %q%s", cmd.CommandPath(), args[0], near)}
+		},
+	}
+	cmd.AddCommand(commands...)
+	return cmd
+}
+
+// watchStart notes when a command starts to run. What fails before that is a
+// command line that makes no sense.
+func (c *command) watchStart(cmd *cobra.Command) {
+	if run := cmd.RunE; run != nil {
+		cmd.RunE = func(cmd *cobra.Command, args []string) error {
+			c.started = true
+			return run(cmd, args)
+		}
+	}
+	for _, sub := range cmd.Commands() {
+		c.watchStart(sub)
+	}
 }
 
 // daemon is the program gatewayd: gateway serve under a name of its own.

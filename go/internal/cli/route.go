@@ -13,9 +13,7 @@ import (
 )
 
 func (c *command) routeCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "route", Short: "Where models lead", Args: cobra.NoArgs}
-	cmd.AddCommand(c.routeExplain())
-	return cmd
+	return group("route", "Where models lead", c.routeExplain())
 }
 
 func (c *command) routeExplain() *cobra.Command {

@@ -25,9 +25,7 @@ func viewUser(u identity.User) userView {
 }
 
 func (c *command) usersCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "users", Short: "Users and their roles", Args: cobra.NoArgs}
-	cmd.AddCommand(c.usersList(), c.usersCreate(), c.usersChange(), c.usersDelete())
-	return cmd
+	return group("users", "Users and their roles", c.usersList(), c.usersCreate(), c.usersChange(), c.usersDelete())
 }
 
 func (c *command) usersList() *cobra.Command {
