@@ -23,6 +23,10 @@ type Request struct {
 	Store       *bool
 	AutoCache   *CacheMark // mark the last cacheable block by yourself
 
+	// Places says where the client put what the turns hold, for findings and
+	// errors; nil where there is no client.
+	Places *Places
+
 	// Extra holds top-level fields that only their own protocol understands,
 	// raw and in the order received.
 	Extra []Opaque

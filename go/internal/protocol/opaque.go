@@ -15,10 +15,11 @@ func CheckState(req *llm.Request, own llm.Protocol) error {
 			return llm.InvalidField(x.Field, "%s cannot be carried to this model, which is not spoken to in the protocol %s.", x.Field, x.Origin)
 		}
 	}
-	for _, turn := range req.Turns {
-		for _, b := range turn.Blocks {
+	for i, turn := range req.Turns {
+		for j, b := range turn.Blocks {
 			if o, ok := b.(llm.Opaque); ok && o.Origin != own && !expendable(o) {
-				return llm.InvalidField("input", "An item of the type %q cannot be carried to this model, which is not spoken to in the protocol %s.", o.Field, o.Origin)
+				at := req.At(i, j)
+				return llm.InvalidField(at, "%s has the type %q, which cannot be carried to this model: it is not spoken to in the protocol %s.", at, o.Field, o.Origin)
 			}
 		}
 	}
@@ -35,12 +36,21 @@ func isState(x llm.Opaque) bool {
 	return false
 }
 
+// LossOf says what it means to leave out an item or block of another protocol.
+// What a search found is in the answer that followed it.
+func LossOf(o llm.Opaque) llm.FindingClass {
+	if o.Origin == llm.Responses && o.Field == "web_search_call" {
+		return llm.Dropped
+	}
+	return llm.Lost
+}
+
 // expendable reports whether a conversation can be told without an item: the
 // answer that followed says what a vendor's own tool found. What nobody knows
 // may matter. Parts of messages are not items.
 func expendable(o llm.Opaque) bool {
 	if o.Origin != llm.Responses || strings.Contains(o.Field, ".") {
-		return true
+		return o.Field != "container_upload" // a file on a machine of the vendor's
 	}
 	switch o.Field {
 	case "web_search_call", "file_search_call", "code_interpreter_call", "image_generation_call",

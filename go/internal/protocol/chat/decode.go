@@ -16,6 +16,9 @@ type decoder struct {
 	begun     bool                // a message other than instructions has been seen
 	calls     map[string]llm.Tool // kind and name of the calls so far, by id
 	order     map[string]int      // place of each call in the latest assistant message
+	items     []spot              // by turn: where it stood in the list of messages
+	results   map[string]int      // messages that hold a result, by call id
+	index     int                 // of the message that is being read
 	functions int                 // calls in the deprecated form, which has no ids
 	user      []byte              // the older name of safety_identifier
 	newTokens bool                // max_completion_tokens has been read
@@ -26,7 +29,7 @@ func (c *Codec) DecodeRequest(body []byte) (*llm.Request, error) {
 	if err := jsonscan.Valid(body); err != nil {
 		return nil, protocol.BodyError(body, err)
 	}
-	d := &decoder{sealer: c.sealer, req: &llm.Request{}, calls: map[string]llm.Tool{}}
+	d := &decoder{sealer: c.sealer, req: &llm.Request{}, calls: map[string]llm.Tool{}, results: map[string]int{}, index: -1}
 	said := false
 	err := protocol.Members(body, func(name string, v []byte, _ protocol.Span) error {
 		if jsonscan.IsNull(v) {
@@ -44,6 +47,7 @@ func (c *Codec) DecodeRequest(body []byte) (*llm.Request, error) {
 	if err != nil {
 		return nil, inWords(err)
 	}
+	d.req.Places = d.places()
 	return d.req, nil
 }
 

@@ -30,6 +30,7 @@ func (d *decoder) messages(at *protocol.Path, v []byte) error {
 
 func (d *decoder) message(v []byte, at *protocol.Path) error {
 	m := message{at: at}
+	d.index++
 	if err := protocol.EachMember(at, v, func(name string, v []byte) error { return d.part(&m, name, v) }); err != nil {
 		return err
 	}
@@ -41,7 +42,7 @@ func (d *decoder) message(v []byte, at *protocol.Path) error {
 		return d.instructions(&m)
 	case "user":
 		blocks, err := d.required(&m)
-		d.turn(llm.User, m.name, blocks)
+		d.turn(llm.User, m.name, blocks, 0, len(blocks))
 		return err
 	case "assistant":
 		return d.assistant(&m)
@@ -94,8 +95,11 @@ func (d *decoder) part(m *message, name string, v []byte) error {
 	return nil
 }
 
-func (d *decoder) turn(role llm.Role, name string, blocks []llm.Block) {
+// turn adds a turn, of whose blocks those from first to end are the message's
+// content.
+func (d *decoder) turn(role llm.Role, name string, blocks []llm.Block, first, end int) {
 	d.req.Turns = append(d.req.Turns, llm.Turn{Role: role, Name: name, Blocks: blocks})
+	d.items = append(d.items, spot{d.index, first, end})
 }
 
 // required reads the content of a message that must have some.
@@ -111,7 +115,7 @@ func (d *decoder) required(m *message) ([]llm.Block, error) {
 func (d *decoder) instructions(m *message) error {
 	blocks, err := d.required(m)
 	if d.begun {
-		d.turn(llm.Developer, m.name, blocks)
+		d.turn(llm.Developer, m.name, blocks, 0, len(blocks))
 	} else {
 		d.req.System = append(d.req.System, blocks...)
 	}
@@ -123,6 +127,7 @@ func (d *decoder) assistant(m *message) error {
 	if err != nil {
 		return err
 	}
+	first := len(blocks)
 	if m.content != nil {
 		said, err := d.content(m.at.Member("content"), m.content)
 		if err != nil {
@@ -130,6 +135,7 @@ func (d *decoder) assistant(m *message) error {
 		}
 		blocks = append(blocks, said...)
 	}
+	end := len(blocks)
 	if m.refusal != nil {
 		var r llm.Refusal
 		if err := protocol.ReadText(m.at.Member("refusal"), m.refusal, &r.Text); err != nil {
@@ -156,7 +162,7 @@ func (d *decoder) assistant(m *message) error {
 	if err == nil && len(blocks) == 0 && m.content == nil {
 		err = protocol.Missing(m.at.Member("content"))
 	}
-	d.turn(llm.Assistant, m.name, blocks)
+	d.turn(llm.Assistant, m.name, blocks, first, end)
 	return err
 }
 
@@ -235,6 +241,7 @@ func (d *decoder) result(m *message) error {
 		return err
 	}
 	call := d.calls[m.callID]
+	d.results[m.callID] = d.index
 	r := llm.ToolResult{CallID: m.callID, Name: call.Name, Kind: call.Kind, Blocks: blocks}
 	if last := len(d.req.Turns) - 1; last >= 0 && isResults(d.req.Turns[last]) {
 		t := &d.req.Turns[last]
@@ -242,7 +249,7 @@ func (d *decoder) result(m *message) error {
 		slices.SortStableFunc(t.Blocks, func(a, b llm.Block) int { return d.place(a) - d.place(b) })
 		return nil
 	}
-	d.turn(llm.User, "", []llm.Block{r})
+	d.turn(llm.User, "", []llm.Block{r}, 0, 0)
 	return nil
 }
 

@@ -1,7 +1,6 @@
 package chat
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -181,6 +180,3 @@ func void(field string) bool {
 	}
 	return strings.HasPrefix(name, "messages[") || strings.HasPrefix(name, "input[") || strings.HasPrefix(name, "tools[")
 }
-
-// blockPath names a block of the history in a finding.
-func blockPath(turn, block int) string { return fmt.Sprintf("messages[%d].content[%d]", turn, block) }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/tokligence/tokligence-gateway/go/internal/jsonscan"
 	"github.com/tokligence/tokligence-gateway/go/internal/llm"
+	"github.com/tokligence/tokligence-gateway/go/internal/protocol"
 )
 
 // answer is an earlier answer, sorted by the members of its message.
@@ -33,7 +34,7 @@ func (e *encoder) answerOf(i int) *answer {
 		}
 	}
 	for j, b := range blocks {
-		at := blockPath(i, j)
+		at := e.req.At(i, j)
 		switch b := b.(type) {
 		case llm.Text:
 			e.uncached(at, b.Cache)
@@ -50,7 +51,7 @@ func (e *encoder) answerOf(i int) *answer {
 				continue
 			}
 			a.dropped = true
-			e.find(llm.Lost, at, "unsupported_block")
+			e.find(protocol.LossOf(b), at, "unsupported_block")
 		case llm.Media, llm.ToolResult, llm.ToolReference:
 			a.dropped = true
 			e.find(llm.Lost, at, "unsupported_block")

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tokligence/tokligence-gateway/go/internal/jsonscan"
 	"github.com/tokligence/tokligence-gateway/go/internal/llm"
+	"github.com/tokligence/tokligence-gateway/go/internal/protocol"
 )
 
 // part is one part of a message's content: text, or a part of another type
@@ -59,7 +60,7 @@ func joined(parts []part, between string) []part {
 func (e *encoder) parts(turn int, blocks []llm.Block) []part {
 	out := make([]part, 0, len(blocks))
 	for j, b := range blocks {
-		at := blockPath(turn, j)
+		at := e.req.At(turn, j)
 		switch b := b.(type) {
 		case llm.Text:
 			e.uncached(at, b.Cache)
@@ -76,7 +77,7 @@ func (e *encoder) parts(turn int, blocks []llm.Block) []part {
 				out = append(out, part{raw: b.Raw})
 				continue
 			}
-			e.find(llm.Lost, at, "unsupported_block")
+			e.find(protocol.LossOf(b), at, "unsupported_block")
 		case llm.Thought, llm.ToolCall:
 			e.find(llm.Lost, at, "unsupported_block")
 		case llm.ToolResult:

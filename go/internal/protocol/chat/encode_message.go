@@ -91,7 +91,7 @@ func (e *encoder) uncached(at string, mark *llm.CacheMark) {
 // server that refuses that gets them with the user's next words.
 func (e *encoder) developer(i int) {
 	turn := e.req.Turns[i]
-	at := fmt.Sprintf("messages[%d]", i)
+	at := e.req.At(i, -1)
 	parts := e.parts(i, turn.Blocks)
 	if e.to.Quirks.NoMidSystem {
 		e.find(llm.Approximated, at, "system_role_as_user")
@@ -155,7 +155,7 @@ func (e *encoder) prefill() {
 			return // its results have been filled in
 		}
 	}
-	e.find(llm.Approximated, fmt.Sprintf("messages[%d]", last), "prefill_as_instruction")
+	e.find(llm.Approximated, e.req.At(last, -1), "prefill_as_instruction")
 	e.userMessage("", []part{{text: goOnPrompt}})
 }
 

@@ -14,7 +14,7 @@ func (e *encoder) results(i int, calls []llm.ToolCall) {
 	for _, c := range calls {
 		turn, block := e.resultOf(i, c.ID)
 		if turn < 0 {
-			e.find(llm.Approximated, fmt.Sprintf("messages[%d]", i), "missing_tool_result")
+			e.find(llm.Approximated, e.req.At(i, -1), "missing_tool_result")
 			e.toolMessage(c.ID, noResult)
 			continue
 		}
@@ -44,7 +44,7 @@ func (e *encoder) toolMessage(id, content string) {
 // resultText returns a result as text. What a tool message cannot hold is
 // carried over to the next user message.
 func (e *encoder) resultText(turn, block int, r llm.ToolResult) string {
-	at := blockPath(turn, block)
+	at := e.req.At(turn, block)
 	e.uncached(at, r.Cache)
 	var said []string
 	for j, b := range r.Blocks {
@@ -95,7 +95,7 @@ func (e *encoder) carryOrphans(i int, blocks []llm.Block) {
 		if !ok || e.answered[[2]int{i, j}] {
 			continue
 		}
-		e.find(llm.Approximated, blockPath(i, j), "orphan_tool_result")
+		e.find(llm.Approximated, e.req.At(i, j), "orphan_tool_result")
 		e.carry = append(e.carry, part{text: "[result of an earlier tool call]\n" + e.resultText(i, j, r)})
 	}
 }

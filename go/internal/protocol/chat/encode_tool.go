@@ -3,6 +3,7 @@ package chat
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/tokligence/tokligence-gateway/go/internal/jsonscan"
 	"github.com/tokligence/tokligence-gateway/go/internal/llm"
@@ -32,7 +33,7 @@ func (e *encoder) offer() {
 		e.uncached(at, t.Cache)
 		switch {
 		case t.Kind == llm.HostedTool && t.Origin != origin:
-			e.find(llm.Dropped, at, "hosted_tool_not_supported")
+			e.find(hostedLoss(t), at, "hosted_tool_not_supported")
 		case t.Deferred && !loaded[t.Name]:
 			e.find(llm.Approximated, at, "deferred_tool_withheld")
 		case e.excluded(t):
@@ -41,6 +42,16 @@ func (e *encoder) offer() {
 			e.tools = append(e.tools, i)
 		}
 	}
+}
+
+// hostedLoss says what it means that a tool which runs at another vendor is
+// not there. Codex offers a search with everything; what Messages names by a
+// type of its own is a tool that the client counts on.
+func hostedLoss(t llm.Tool) llm.FindingClass {
+	if t.Origin == llm.Messages && !strings.HasPrefix(t.Name, "web_search") {
+		return llm.Lost
+	}
+	return llm.Dropped
 }
 
 // loaded returns the deferred tools that the conversation has asked for.

@@ -85,7 +85,7 @@ func TestTargets(t *testing.T) {
 			q(protocol.Quirks{NoMidSystem: true, StringContent: true}),
 			[]string{`{"role":"user","content":"<system-reminder>\nb\n</system-reminder>\n\nc"}`},
 			[]string{`"system"`},
-			"approx; field=messages[1]; reason=system_role_as_user",
+			"approx; field=turns[1]; reason=system_role_as_user",
 		},
 		"no parallel": {
 			hello(func(r *llm.Request) { withTool(r); r.ToolChoice = &llm.ToolChoice{Parallel: no()} }), q(protocol.Quirks{NoParallelTools: true}),
@@ -110,15 +110,15 @@ func TestTargets(t *testing.T) {
 			toolLoop("anthropic-messages", "sig"), q(protocol.Quirks{EchoReasoning: true}),
 			[]string{`"reasoning_content":"hm",` + call},
 			[]string{"sig"},
-			"approx; field=messages[1].content[0]; reason=foreign_reasoning_as_text",
+			"approx; field=turns[1].blocks[0]; reason=foreign_reasoning_as_text",
 		},
-		"echo, none": {toolLoop("", ""), q(protocol.Quirks{EchoReasoning: true}), []string{`"reasoning_content"`}, nil, "approx; field=messages[1].content[0]; reason=foreign_reasoning_as_text"},
+		"echo, none": {toolLoop("", ""), q(protocol.Quirks{EchoReasoning: true}), []string{`"reasoning_content"`}, nil, "approx; field=turns[1].blocks[0]; reason=foreign_reasoning_as_text"},
 		"foreign thought": {
 			toolLoop("anthropic-messages", "sig"),
 			protocol.Target{},
 			[]string{`"content":null,` + call},
 			[]string{"hm", "sig"},
-			"void; field=messages[1].content[0]; reason=foreign_reasoning",
+			"void; field=turns[1].blocks[0]; reason=foreign_reasoning",
 		},
 		"own seal": {
 			toolLoop("or/x", `[{"type":"reasoning.encrypted","data":"d"}]`),
@@ -139,14 +139,14 @@ func TestTargets(t *testing.T) {
 			}), q(protocol.Quirks{StringContent: true}),
 			[]string{`"content":"a\n\nb\n\n[image omitted: it cannot be shown to this model]"`},
 			nil,
-			"loss; field=messages[0].content[2]; reason=model_takes_no_image",
+			"loss; field=turns[0].blocks[2]; reason=model_takes_no_image",
 		},
 		"no vision": {
 			hello(func(r *llm.Request) { r.Turns[0].Blocks = []llm.Block{llm.Media{Kind: llm.Image, URL: "https://x/y"}} }),
 			protocol.Target{Vision: no()},
 			[]string{"[image omitted"},
 			[]string{"image_url"},
-			"loss; field=messages[0].content[0]; reason=model_takes_no_image",
+			"loss; field=turns[0].blocks[0]; reason=model_takes_no_image",
 		},
 		"no forced tool": {
 			hello(func(r *llm.Request) { withTool(r); r.ToolChoice = &llm.ToolChoice{Mode: llm.ToolsAny} }), q(protocol.Quirks{NoForcedTool: true}),
@@ -246,7 +246,7 @@ func TestTargets(t *testing.T) {
 		"prefill": {
 			&llm.Request{Turns: []llm.Turn{said(llm.User, llm.Text{Text: "a"}), said(llm.Assistant, llm.Text{Text: "b"})}}, native,
 			[]string{`"content":"b"},{"role":"user","content":"Continue`},
-			nil, "approx; field=messages[1]; reason=prefill_as_instruction",
+			nil, "approx; field=turns[1]; reason=prefill_as_instruction",
 		},
 		"prefill taken": {
 			&llm.Request{Turns: []llm.Turn{said(llm.User, llm.Text{Text: "a"}), said(llm.Assistant, llm.Text{Text: "b"})}},
@@ -267,7 +267,7 @@ func TestTargets(t *testing.T) {
 		"file by address": {
 			hello(func(r *llm.Request) {
 				r.Turns[0].Blocks = []llm.Block{llm.Media{Kind: llm.Document, URL: "https://x/y"}}
-			}), native, []string{"[document at https://x/y]"}, nil, "loss; field=messages[0].content[0]; reason=document_by_url",
+			}), native, []string{"[document at https://x/y]"}, nil, "loss; field=turns[0].blocks[0]; reason=document_by_url",
 		},
 		"extra": {
 			hello(func(r *llm.Request) {
@@ -325,7 +325,7 @@ func TestEncodeRefuses(t *testing.T) {
 		}), "tool_choice"},
 		"file elsewhere": {hello(func(r *llm.Request) {
 			r.Turns[0].Blocks = []llm.Block{llm.Media{Kind: llm.Document, FileID: "f", Origin: llm.Messages}}
-		}), "messages[0].content[0]"},
+		}), "turns[0].blocks[0]"},
 		"nothing left": {&llm.Request{Turns: []llm.Turn{said(llm.User)}}, "messages"},
 		"equal names": {hello(func(r *llm.Request) {
 			r.Tools = []llm.Tool{{Name: "a__b"}, {Namespace: "a", Name: "b"}}

@@ -39,6 +39,7 @@ func (c *Codec) DecodeRequest(body []byte) (*llm.Request, error) {
 	if err != nil {
 		return nil, inWords(err)
 	}
+	d.req.Places = &llm.Places{List: "messages"}
 	return d.req, nil
 }
 

@@ -34,7 +34,7 @@ func (e *encoder) writeMessages() error {
 				path = blockPath(it.turn, it.index)
 			}
 			var err error
-			if e.out, err = e.appendBlock(e.out, it.block, it.at, path); err != nil {
+			if e.out, err = e.appendBlock(e.out, it.block, func() string { return e.at(it) }, path); err != nil {
 				return err
 			}
 		}

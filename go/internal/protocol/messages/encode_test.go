@@ -173,7 +173,7 @@ func TestTurns(t *testing.T) {
 		"blocks of others": {
 			turns:    []llm.Turn{turn(llm.User, text("q"), llm.Opaque{Origin: llm.Responses, Field: "web_search_call", Raw: json.RawMessage(`{}`)})},
 			want:     []string{"user: text q"},
-			findings: []string{"loss turns[0].blocks[1] not_supported"},
+			findings: []string{"void turns[0].blocks[1] not_supported"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,10 +1,10 @@
 package messages
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/tokligence/tokligence-gateway/go/internal/llm"
+	"github.com/tokligence/tokligence-gateway/go/internal/protocol"
 )
 
 // speech is one message as it will be sent.
@@ -20,12 +20,12 @@ type item struct {
 	turn, index int
 }
 
-// at is the item's place in words.
-func (i item) at() string {
+// at is the item's place in the client's words.
+func (e *encoder) at(i item) string {
 	if i.turn < 0 {
-		return "turns"
+		return "messages"
 	}
-	return fmt.Sprintf("turns[%d].blocks[%d]", i.turn, i.index)
+	return e.req.At(i.turn, i.index)
 }
 
 // added is a text of the gateway's own.
@@ -45,7 +45,7 @@ func (e *encoder) planTurns() error {
 		return llm.InvalidField("messages", "messages: at least one message with content is required")
 	}
 	if e.speeches[0].role != llm.User {
-		e.note(llm.Approximated, "turns[0]", "user_turn_put_first")
+		e.note(llm.Approximated, e.req.At(0, -1), "user_turn_put_first")
 		e.speeches = append([]speech{{llm.User, []item{added("(continued)")}}}, e.speeches...)
 	}
 	e.pair()
@@ -67,7 +67,7 @@ func (e *encoder) planTurn(i int, turn llm.Turn) (llm.Role, []item) {
 		if t, ok := items[0].block.(llm.Text); ok {
 			t.Text = turn.Name + ": " + t.Text
 			items[0].block = t
-			e.note(llm.Approximated, fmt.Sprintf("turns[%d].name", i), "name_in_text")
+			e.note(llm.Approximated, e.req.At(i, -1)+".name", "name_in_text")
 		}
 	}
 	if turn.Role != llm.Developer || len(items) == 0 {
@@ -78,7 +78,7 @@ func (e *encoder) planTurn(i int, turn llm.Turn) (llm.Role, []item) {
 	if e.to.Midway && !e.to.Quirks.NoMidSystem && n > 0 && e.speeches[n-1].role != llm.Assistant {
 		return llm.Developer, items
 	}
-	e.note(llm.Approximated, fmt.Sprintf("turns[%d]", i), "system_role_as_text")
+	e.note(llm.Approximated, e.req.At(i, -1), "system_role_as_text")
 	for j, it := range items {
 		if t, ok := it.block.(llm.Text); ok {
 			t.Text = "<system-reminder>" + t.Text + "</system-reminder>"
@@ -99,32 +99,32 @@ func (e *encoder) usable(it item, role llm.Role) llm.Block {
 		if blank(b.Text) {
 			return nil
 		}
-		e.note(llm.Approximated, it.at(), "refusal_as_text")
+		e.note(llm.Approximated, e.at(it), "refusal_as_text")
 		return llm.Text{Text: b.Text}
 	case llm.Thought:
 		if role != llm.Assistant || !e.valid(b) {
-			e.note(llm.Dropped, it.at(), "foreign_reasoning")
+			e.note(llm.Dropped, e.at(it), "foreign_reasoning")
 			return nil
 		}
 	case llm.ToolCall:
 		if role != llm.Assistant {
-			e.note(llm.Lost, it.at(), "call_outside_assistant_turn")
+			e.note(llm.Lost, e.at(it), "call_outside_assistant_turn")
 			return nil
 		}
 		if b.Seal != "" {
-			e.note(llm.Dropped, it.at(), "foreign_reasoning")
+			e.note(llm.Dropped, e.at(it), "foreign_reasoning")
 		}
 	case llm.Opaque:
 		if b.Origin != origin {
-			e.note(llm.Lost, it.at(), notSupported)
+			e.note(protocol.LossOf(b), e.at(it), notSupported)
 			return nil
 		}
 	case llm.ToolReference:
-		e.note(llm.Lost, it.at(), "reference_outside_tool_result")
+		e.note(llm.Lost, e.at(it), "reference_outside_tool_result")
 		return nil
 	case llm.ToolResult:
 		if role != llm.User {
-			e.note(llm.Lost, it.at(), "result_outside_user_turn")
+			e.note(llm.Lost, e.at(it), "result_outside_user_turn")
 			return nil
 		}
 	case llm.Media:
@@ -157,7 +157,7 @@ func (e *encoder) endTurns() {
 		end.block = text
 		return
 	}
-	e.note(llm.Approximated, fmt.Sprintf("turns[%d]", len(e.req.Turns)-1), "prefill_as_instruction")
+	e.note(llm.Approximated, e.req.At(len(e.req.Turns)-1, -1), "prefill_as_instruction")
 	e.speeches = append(e.speeches, speech{llm.User, []item{
 		added("Go on with your answer exactly where it stops. Do not repeat what it says already."),
 	}})

@@ -106,14 +106,14 @@ func (p *pairing) answer(at int, it item, callID, wireID string) item {
 		p.given[where] = true
 		found := p.e.speeches[where.speech].items[where.item]
 		if where.speech > at+1 {
-			p.e.note(llm.Approximated, found.at(), "tool_result_moved_to_its_call")
+			p.e.note(llm.Approximated, p.e.at(found), "tool_result_moved_to_its_call")
 		}
 		result, _ := found.block.(llm.ToolResult)
 		result.CallID = wireID
 		found.block = result
 		return found
 	}
-	p.e.note(llm.Approximated, it.at(), "tool_result_missing")
+	p.e.note(llm.Approximated, p.e.at(it), "tool_result_missing")
 	return item{turn: -1, block: llm.ToolResult{
 		CallID: wireID, Failed: true, Blocks: []llm.Block{llm.Text{Text: interrupted}},
 	}}
@@ -129,7 +129,7 @@ func (p *pairing) rest(at int, items []item) []item {
 		case !ok:
 			out = append(out, it)
 		case !p.given[place{at, j}]:
-			p.e.note(llm.Approximated, it.at(), "tool_result_without_call")
+			p.e.note(llm.Approximated, p.e.at(it), "tool_result_without_call")
 			out = append(out, item{llm.Text{Text: "Result of the tool call " + result.CallID + ":"}, it.turn, it.index})
 			for _, b := range result.Blocks {
 				if kept := p.e.usable(item{b, it.turn, it.index}, llm.User); kept != nil {

@@ -293,8 +293,7 @@ func leaves(at string, v any, out map[string]string) {
 	}
 }
 
-// warned holds findings against those that the case lists, by class and
-// reason. Fields are named in the words of the gateway, not of the client.
+// warned holds findings against those that the case lists.
 func warned(t *testing.T, name, pair string, findings []llm.Finding) {
 	t.Helper()
 	var want []struct{ Class, Field, Reason string }
@@ -310,10 +309,10 @@ func warned(t *testing.T, name, pair string, findings []llm.Finding) {
 		if w.Reason == "system_role_as_developer" && strings.HasSuffix(pair, "-to-responses") {
 			continue // there it is the same: an instruction in mid-conversation has this role
 		}
-		open[w.Class+" "+w.Reason]++
+		open[w.Class+" "+w.Field+" "+w.Reason]++
 	}
 	for _, f := range findings {
-		open[f.Class.String()+" "+f.Reason]--
+		open[f.Class.String()+" "+f.Field+" "+f.Reason]--
 	}
 	for finding, n := range open {
 		if n != 0 {

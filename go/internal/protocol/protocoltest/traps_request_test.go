@@ -196,7 +196,7 @@ func refused(t *testing.T, body, item string) {
 	for _, to := range sides() {
 		out, _, err := to.codec.EncodeRequest(req, to.target)
 		if to.name != "responses" {
-			if e := llm.AsError(err); e == nil || e.Kind != llm.Invalid || e.Field != "input" {
+			if e := llm.AsError(err); e == nil || e.Kind != llm.Invalid || e.Field != "input[1]" {
 				t.Errorf("%s: %s %v", to.name, out, err)
 			}
 		} else if err != nil || !strings.Contains(protocoltest.Canonical(out), protocoltest.Canonical([]byte(item))) {

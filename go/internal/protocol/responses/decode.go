@@ -248,7 +248,8 @@ func (d *decoder) finish() error {
 	if err := d.readInput(top("input"), d.input); err != nil {
 		return err
 	}
-	d.req.System, d.req.Turns = d.turns.system, d.turns.done()
+	d.req.System = d.turns.system
+	d.req.Turns, d.req.Places = d.turns.done()
 	if err := d.readUser(); err != nil {
 		return err
 	}

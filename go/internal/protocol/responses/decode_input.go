@@ -17,7 +17,9 @@ func (d *decoder) readInput(at *protocol.Path, v []byte) error {
 		return protocol.Wrong(at, "a string or an array of items", v)
 	}
 	d.turns.answered = answered(v)
+	d.turns.item = -1
 	return protocol.EachElement(at, v, func(v []byte, at *protocol.Path) error {
+		d.turns.item++
 		if jsonscan.KindOf(v) != jsonscan.Object {
 			return protocol.Wrong(at, "an object", v)
 		}
@@ -93,7 +95,7 @@ func (d *decoder) item(at *protocol.Path, it *item) error {
 		return nil
 	}
 	if ofUser(it.kind) {
-		d.turns.add(llm.User, it.opaque())
+		d.turns.put(d.turns.add(llm.User), it.opaque())
 		return nil
 	}
 	d.turns.act(it.opaque())

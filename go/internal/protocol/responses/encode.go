@@ -3,7 +3,6 @@ package responses
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -199,6 +198,3 @@ func appendTextMap(dst []byte, m map[string]string) []byte {
 	}
 	return append(dst, '}')
 }
-
-// at names a place in the conversation.
-func at(turn, block int) string { return fmt.Sprintf("turns[%d].blocks[%d]", turn, block) }

@@ -50,6 +50,9 @@ func (e *encoder) input() error {
 		}
 	}
 	w.prefill()
+	if len(w.out) == 0 {
+		return llm.InvalidField("messages", "There is no message that this model could be sent.")
+	}
 	e.raw("input", append(append([]byte{'['}, w.out...), ']'))
 	return nil
 }
@@ -88,11 +91,11 @@ func (e *encoder) marked(mark *llm.CacheMark, field string) {
 
 func (w *items) writeTurn(turn llm.Turn) error {
 	if turn.Name != "" {
-		w.found(llm.Approximated, fmt.Sprintf("turns[%d].name", w.turn), "name_in_text")
+		w.found(llm.Approximated, w.req.At(w.turn, -1)+".name", "name_in_text")
 		w.part(partText(w.partType(), turn.Name+": "))
 	}
 	for j, b := range turn.Blocks {
-		if err := w.block(at(w.turn, j), b); err != nil {
+		if err := w.block(w.req.At(w.turn, j), b); err != nil {
 			return err
 		}
 	}
@@ -264,7 +267,7 @@ func (w *items) complete(turn llm.Turn) {
 			continue
 		}
 		w.answered[call.ID] = true
-		w.found(llm.Approximated, at(w.turn, j), "tool_result_missing")
+		w.found(llm.Approximated, w.req.At(w.turn, j), "tool_result_missing")
 		w.item(w.outputItem(w.nativeKind(call.Kind, call.Name, call.Namespace), call.ID, false,
 			jsonscan.AppendString(nil, interrupted)))
 	}
@@ -283,7 +286,7 @@ func (w *items) prefill() {
 	if _, ok := last[len(last)-1].(llm.Text); !ok || w.to.Prefill {
 		return
 	}
-	w.found(llm.Approximated, fmt.Sprintf("turns[%d]", n-1), "prefill_as_instruction")
+	w.found(llm.Approximated, w.req.At(n-1, -1), "prefill_as_instruction")
 	w.role = llm.User
 	w.part(partText(partInput, carryOn))
 	w.flush()

@@ -307,6 +307,9 @@ func (e *encoder) named(name string) []byte {
 	kind := llm.FunctionTool
 	for i := range e.req.Tools {
 		if t := &e.req.Tools[i]; t.Name == name {
+			if t.Kind == llm.HostedTool && t.Origin != llm.Responses && t.Schema == nil && isWebSearch(t) {
+				return []byte(`{"type":"web_search"}`)
+			}
 			kind = e.nativeKind(t.Kind, t.Name, t.Namespace)
 			if t.Namespace != "" && !e.to.Native {
 				name = e.names.Out(t.Namespace, t.Name)

@@ -15,20 +15,38 @@ type turns struct {
 	answered map[string]bool // calls that have an output somewhere
 	calls    map[string]*turn
 
+	item    int             // the index of the input item that is being read
 	pending *turn           // the assistant turn that waits for outputs, or nil
 	open    map[string]bool // its calls whose output is still to come
 }
 
 type turn struct {
 	llm.Turn
-	results *turn // the user turn that answers the calls of this one
-	isReply bool  // holds nothing but results
+	places  []llm.Place // where each block stood in the input
+	results *turn       // the user turn that answers the calls of this one
+	isReply bool        // holds nothing but results
 }
 
+// add begins a turn with what a message holds.
 func (t *turns) add(role llm.Role, blocks ...llm.Block) *turn {
-	n := &turn{Turn: llm.Turn{Role: role, Blocks: blocks}}
+	n := &turn{Turn: llm.Turn{Role: role, Blocks: blocks}, places: t.parts(len(blocks))}
 	t.list = append(t.list, n)
 	return n
+}
+
+// parts are the places of the parts of the message that is being read.
+func (t *turns) parts(n int) []llm.Place {
+	places := make([]llm.Place, n)
+	for i := range places {
+		places[i] = llm.Place{Item: t.item, Part: i}
+	}
+	return places
+}
+
+// put adds an item, which is one block, to a turn.
+func (t *turns) put(n *turn, b llm.Block) {
+	n.Blocks = append(n.Blocks, b)
+	n.places = append(n.places, llm.Place{Item: t.item, Part: -1})
 }
 
 func (t *turns) last() *turn {
@@ -57,9 +75,11 @@ func (t *turns) message(phase string, blocks []llm.Block) {
 			at--
 		}
 		n.Blocks = slices.Insert(n.Blocks, at, blocks...)
+		n.places = slices.Insert(n.places, at, t.parts(len(blocks))...)
 	case t.last() != nil && t.last().Role == llm.Assistant && !t.last().spoke():
 		n = t.last()
 		n.Blocks = append(n.Blocks, blocks...)
+		n.places = append(n.places, t.parts(len(blocks))...)
 	default:
 		n = t.add(llm.Assistant, blocks...)
 	}
@@ -70,15 +90,14 @@ func (t *turns) message(phase string, blocks []llm.Block) {
 
 // thought adds reasoning, which comes before what it led to.
 func (t *turns) thought(b llm.Thought) {
-	if n := t.pending; n != nil {
-		n.Blocks = append(n.Blocks, b)
-		return
+	n := t.pending
+	if n == nil {
+		n = t.last()
+		if n == nil || n.Role != llm.Assistant || n.spoke() {
+			n = t.add(llm.Assistant)
+		}
 	}
-	if n := t.last(); n != nil && n.Role == llm.Assistant && !n.spoke() {
-		n.Blocks = append(n.Blocks, b)
-		return
-	}
-	t.add(llm.Assistant, b)
+	t.put(n, b)
 }
 
 // act adds a call, or an item of the vendor's on the assistant's side.
@@ -90,7 +109,7 @@ func (t *turns) act(b llm.Block) {
 	if n == nil || n.Role != llm.Assistant {
 		n = t.add(llm.Assistant)
 	}
-	n.Blocks = append(n.Blocks, b)
+	t.put(n, b)
 	call, ok := b.(llm.ToolCall)
 	if !ok || call.ID == "" {
 		return
@@ -108,11 +127,12 @@ func (t *turns) act(b llm.Block) {
 func (t *turns) result(r llm.ToolResult) {
 	n := t.calls[r.CallID]
 	if n == nil { // an orphan; encoders say what becomes of it
-		if last := t.last(); last != nil && last.isReply {
-			last.Blocks = append(last.Blocks, r)
-			return
+		last := t.last()
+		if last == nil || !last.isReply {
+			last = t.add(llm.User)
+			last.isReply = true
 		}
-		t.add(llm.User, r).isReply = true
+		t.put(last, r)
 		return
 	}
 	if n.results == nil {
@@ -123,7 +143,7 @@ func (t *turns) result(r llm.ToolResult) {
 		}
 		t.list = slices.Insert(t.list, at, n.results)
 	}
-	n.results.Blocks = append(n.results.Blocks, r)
+	t.put(n.results, r)
 	if delete(t.open, r.CallID); len(t.open) == 0 {
 		t.pending = nil
 	}
@@ -161,12 +181,14 @@ func isCall(b llm.Block) bool {
 	return ok
 }
 
-func (t *turns) done() []llm.Turn {
+func (t *turns) done() ([]llm.Turn, *llm.Places) {
 	out := make([]llm.Turn, 0, len(t.list))
+	places := &llm.Places{List: "input", Turns: make([][]llm.Place, 0, len(t.list))}
 	for _, n := range t.list {
 		if len(n.Blocks) > 0 {
 			out = append(out, n.Turn)
+			places.Turns = append(places.Turns, n.places)
 		}
 	}
-	return out
+	return out, places
 }
