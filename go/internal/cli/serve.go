@@ -70,6 +70,7 @@ func (c *command) serve(cmd *cobra.Command, f serveFlags) (err error) {
 	follow := c.followConfig(ctx, cmd, cfg, a, logs)
 	logs.Logger.Info("ready", "url", a.URL(), "version", version.Version(), "data_dir", cfg.DataDir)
 	c.greet(a, f.readyJSON)
+	tuneMemory()
 	err = wait(ctx, a, logs.Logger)
 	follow()
 	return errors.Join(err, c.shutdown(a, logs.Logger))

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strconv"
 
 	"github.com/tokligence/tokligence-gateway/go/internal/jsonscan"
 	"github.com/tokligence/tokligence-gateway/go/internal/llm"
@@ -112,7 +113,7 @@ func (t *try) fail(meter protocol.Meter, failure *llm.Error) *llm.Error {
 // passBody relays a whole answer. It is read to its end first: the record
 // needs the usage, which comes last.
 func (t *try) passBody(body io.Reader, header http.Header) *llm.Error {
-	whole, failure := t.readWhole(body)
+	whole, failure := t.readWhole(body, header)
 	if failure != nil {
 		return failure
 	}
@@ -137,12 +138,18 @@ func (t *try) passBody(body io.Reader, header http.Header) *llm.Error {
 	return nil
 }
 
-func (t *try) readWhole(body io.Reader) ([]byte, *llm.Error) {
-	whole, err := io.ReadAll(body)
-	if err != nil {
+// maxPresize is how much memory is set aside for an answer on its word.
+const maxPresize = 256 << 10
+
+func (t *try) readWhole(body io.Reader, header http.Header) ([]byte, *llm.Error) {
+	var whole bytes.Buffer
+	if n, err := strconv.Atoi(header.Get("Content-Length")); err == nil && n > 0 {
+		whole.Grow(min(n, maxPresize) + bytes.MinRead) // told, not proven: a large one grows as it comes
+	}
+	if _, err := whole.ReadFrom(body); err != nil {
 		return nil, t.broken(err)
 	}
-	return whole, nil
+	return whole.Bytes(), nil
 }
 
 // measure takes over what the meter has seen.

@@ -61,12 +61,7 @@ func (entryRow) TableName() string { return "ledger_entries" }
 type count llm.Count
 
 // Value implements driver.Valuer.
-func (c count) Value() (driver.Value, error) {
-	if !c.Known {
-		return nil, nil
-	}
-	return c.N, nil
-}
+func (c count) Value() (driver.Value, error) { return c.arg(), nil }
 
 // Scan implements sql.Scanner.
 func (c *count) Scan(value any) error {
@@ -79,6 +74,26 @@ func (c *count) Scan(value any) error {
 		return fmt.Errorf("a count is stored as %T", value)
 	}
 	return nil
+}
+
+// appendTo implements row. A test holds the order.
+func (r entryRow) appendTo(args []any) []any {
+	return append(args,
+		r.RequestID, r.Attempt, r.Chain, r.Seq, r.Hash, r.OrgID, r.TeamID, r.UserID, r.KeyID, r.KeyName,
+		r.Operation, r.ClientProtocol, r.UpstreamProtocol, r.Provider, r.ModelRequested, r.ModelSent, r.ModelServed,
+		r.UpstreamID, r.Tier,
+		r.InputTokens.arg(), r.CacheReadTokens.arg(), r.CacheWrite5m.arg(), r.CacheWrite1h.arg(), r.OutputTokens.arg(),
+		r.ReasoningTokens.arg(), r.AudioInTokens.arg(), r.AudioOutTokens.arg(), r.ImageInTokens.arg(), r.ImageOutTokens.arg(),
+		r.UsageSource, r.ProviderCost.arg(), r.Cost.arg(), r.PriceVersion, r.Outcome, r.Status, r.ErrorKind, r.Stop,
+		r.StartedUS, r.Day, r.FirstToken, r.Duration, r.BytesIn, r.BytesOut, r.Findings)
+}
+
+// arg is the count as a driver takes it.
+func (c count) arg() any {
+	if !c.Known {
+		return nil
+	}
+	return c.N
 }
 
 func rowOfEntry(e *ledger.Entry) entryRow {

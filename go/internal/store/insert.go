@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"reflect"
 	"strconv"
 	"strings"
 	"sync"
@@ -13,10 +12,15 @@ import (
 	"gorm.io/gorm/schema"
 )
 
+// row gives the values of its columns in the order of gorm's schema.
+type row interface {
+	appendTo(args []any) []any
+}
+
 // bulk adds many rows at a time to one table, past gorm: the ledger's rows
 // cost three times as much by way of its callbacks. What the table looks like
 // is gorm's to say all the same.
-type bulk[R any] struct {
+type bulk[R row] struct {
 	table    *schema.Schema
 	texts    map[int]string // statements by number of rows
 	prepare  bool
@@ -26,7 +30,7 @@ type bulk[R any] struct {
 
 // newBulk reads what R looks like. Key are the columns that may be there
 // already.
-func newBulk[R any](db *gorm.DB, numbered, prepare bool, key ...string) (*bulk[R], error) {
+func newBulk[R row](db *gorm.DB, numbered, prepare bool, key ...string) (*bulk[R], error) {
 	table, err := schema.Parse(new(R), &sync.Map{}, db.NamingStrategy)
 	if err != nil {
 		return nil, fmt.Errorf("read the columns of %T: %w", *new(R), err)
@@ -43,8 +47,8 @@ func (b *bulk[R]) text(rows int, numbered bool, key []string) string {
 	var s strings.Builder
 	fmt.Fprintf(&s, "INSERT INTO %s (%s) VALUES ", b.table.Table, strings.Join(b.table.DBNames, ","))
 	n := 0
-	for row := range rows {
-		if row > 0 {
+	for at := range rows {
+		if at > 0 {
 			s.WriteByte(',')
 		}
 		for column := range b.table.DBNames {
@@ -73,11 +77,7 @@ func (b *bulk[R]) insertNew(tx *gorm.DB, rows []R) (int64, error) {
 	for chunk := range chunks(rows) {
 		args = args[:0]
 		for i := range chunk {
-			row := reflect.ValueOf(&chunk[i]).Elem()
-			for _, name := range b.table.DBNames {
-				value, _ := b.table.FieldsByDBName[name].ValueOf(ctx, row)
-				args = append(args, value)
-			}
+			args = chunk[i].appendTo(args)
 		}
 		result, err := b.exec(ctx, conn, len(chunk), args)
 		if err != nil {
