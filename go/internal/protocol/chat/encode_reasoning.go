@@ -87,10 +87,17 @@ func (e *encoder) effort(effort string) {
 		e.find(llm.Dropped, "reasoning_effort", "model_does_not_reason")
 		return
 	}
-	if e.may("reasoning_effort") {
-		e.approximate()
-		e.b = text(e.b, "reasoning_effort", effort)
+	if !e.may("reasoning_effort") {
+		return
 	}
+	if e.req.Reasoning.Disabled && e.req.Reasoning.Effort != "none" {
+		// Who switched thinking off did not ask for this word, and many models
+		// refuse it.
+		e.find(llm.Approximated, "thinking", "lowest_effort")
+		effort = "low"
+	}
+	e.approximate()
+	e.b = text(e.b, "reasoning_effort", effort)
 }
 
 // thinkingType is the way of DeepSeek, Kimi and GLM: a switch, and an effort

@@ -192,6 +192,8 @@ func trapDisabledEffort(t *testing.T) {
 	out := encode(t, req, protocol.Target{Quirks: protocol.Quirks{ThinkingField: "deepseek"}})
 	holds(t, out, `"thinking":{"type":"disabled"}`)
 	lacks(t, out, "effort")
+	holds(t, encode(t, req, protocol.Target{Reasoning: true}), `"reasoning_effort":"low"`)
+	req.Reasoning.Effort = "none"
 	holds(t, encode(t, req, protocol.Target{Reasoning: true}), `"reasoning_effort":"none"`)
 }
 
