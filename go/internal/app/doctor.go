@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -83,7 +84,10 @@ func folder(cfg *config.Config) Check {
 }
 
 func database(ctx context.Context, cfg *config.Config) Check {
-	c := Check{Name: "database", Status: Broken, Fix: "Start the database, or mend TOKLIGENCE_DATABASE_URL."}
+	c := Check{Name: "database", Status: Broken, Fix: "Let this user read and write the file and its folder."}
+	if strings.HasPrefix(cfg.Database.URL.Reveal(), "postgres") {
+		c.Fix = "Start the database, or mend TOKLIGENCE_DATABASE_URL."
+	}
 	d, err := OpenUnmigrated(ctx, cfg)
 	if err != nil {
 		c.Detail = err.Error()
@@ -222,8 +226,12 @@ func clock(ctx context.Context, origin string) (Check, bool) {
 		return Check{}, false
 	}
 	if off := time.Since(theirs).Round(time.Second); off.Abs() > clockSlip {
+		way := "ahead of"
+		if off < 0 {
+			way = "behind"
+		}
 		return Check{
-			"clock", Broken, fmt.Sprintf("this machine's clock is %s off that of %s", off, origin),
+			"clock", Broken, fmt.Sprintf("this machine's clock is %s %s that of %s", off.Abs(), way, origin),
 			"Set the clock, or switch on time synchronisation.",
 		}, true
 	}

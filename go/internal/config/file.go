@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -25,7 +26,8 @@ func (l *loader) gatherFile() {
 		return
 	}
 	data, err := l.read(path)
-	if errors.Is(err, fs.ErrNotExist) && from.Layer == FromDefault {
+	none := errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
+	if none && from.Layer == FromDefault {
 		return
 	}
 	l.path = path
