@@ -183,7 +183,7 @@ func query(t *testing.T, url, statement string) (n int64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close(t.Context()) //nolint:errcheck // only read, or checked by what is read
+	defer conn.Close(t.Context())
 	if err := conn.QueryRow(t.Context(), statement).Scan(&n); err != nil {
 		t.Fatalf("%s: %v", statement, err)
 	}
