@@ -58,6 +58,11 @@ type (
 		Seal   string // Gemini signs calls
 		Origin string // where Seal is valid
 		Cache  *CacheMark
+
+		// Plain says of a CustomTool in an answer that its input comes as the
+		// model wrote it; otherwise in the arguments of a function that stands
+		// in for the tool.
+		Plain bool
 	}
 
 	// ToolResult answers a ToolCall.

@@ -5,7 +5,6 @@ import (
 	"io"
 	"net/http"
 
-	"github.com/tokligence/tokligence-gateway/go/internal/jsonscan"
 	"github.com/tokligence/tokligence-gateway/go/internal/llm"
 	"github.com/tokligence/tokligence-gateway/go/internal/protocol"
 )
@@ -59,10 +58,6 @@ type eventRelay struct {
 	writer protocol.EventWriter
 	out    []byte // made by the latest events, not yet handed on
 	live   bool   // content has gone out
-
-	// inputs are the arguments of functions that stand in for custom tools,
-	// by block: what the client wants can only be told at their end.
-	inputs map[int][]byte
 }
 
 // write hands one event to the client's writer and its bytes to the client,
@@ -77,20 +72,13 @@ func (r *eventRelay) write(ev llm.Event) error {
 		ev.Meta = &meta
 		t.served(meta)
 	case llm.BlockStart:
-		ev.Block = r.restore(ev.Index, ev.Block)
+		ev.Block = r.restore(ev.Block)
 		_, content = ev.Block.(llm.ToolCall)
 	case llm.BlockDelta:
 		t.content += int64(len(ev.Delta))
-		if held, custom := r.inputs[ev.Index]; custom {
-			r.inputs[ev.Index] = append(held, ev.Delta...)
-			return nil
-		}
 		content = len(ev.Delta) > 0
 	case llm.BlockEnd:
 		content = ev.Block != nil
-		if err := r.release(ev.Index); err != nil {
-			return err
-		}
 	case llm.Metered:
 		t.row.Usage.Merge(ev.Usage)
 	case llm.Finish:
@@ -116,38 +104,17 @@ func (r *eventRelay) write(ev llm.Event) error {
 }
 
 // restore gives a tool call the name and the kind its client knows.
-func (r *eventRelay) restore(index int, b llm.Block) llm.Block {
+func (r *eventRelay) restore(b llm.Block) llm.Block {
 	call, ok := b.(llm.ToolCall)
 	if !ok || r.names == nil {
 		return b
 	}
 	id := r.names.Back(call.Name)
 	call.Namespace, call.Name = id.Namespace, id.Name
-	if id.Kind == llm.CustomTool && call.Kind != llm.CustomTool {
-		if r.inputs == nil {
-			r.inputs = make(map[int][]byte)
-		}
-		r.inputs[index] = []byte{}
-	}
 	if id.Kind != "" {
 		call.Kind = id.Kind
 	}
 	return call
-}
-
-// release hands on the input of a custom tool whose call has ended.
-func (r *eventRelay) release(index int) error {
-	held, custom := r.inputs[index]
-	if !custom {
-		return nil
-	}
-	delete(r.inputs, index)
-	input := protocol.UnwrapInput(string(jsonscan.Unescape(nil, held)))
-	var err error
-	r.out, err = r.writer.Append(r.out, llm.Event{
-		Type: llm.BlockDelta, Index: index, Delta: jsonscan.AppendEscaped(nil, input),
-	})
-	return err
 }
 
 // finish settles and lets the end go.

@@ -126,7 +126,7 @@ func (r *reader) newCall(p *piece) *call {
 	r.hush()
 	b := llm.ToolCall{ID: string(p.id), Name: unescaped(p.name), Kind: llm.FunctionTool}
 	if p.custom {
-		b.Kind = llm.CustomTool
+		b.Kind, b.Plain = llm.CustomTool, true
 	}
 	if b.ID == "" {
 		b.ID = r.inventID()

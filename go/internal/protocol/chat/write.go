@@ -211,7 +211,7 @@ func (w *writer) blockDelta(dst []byte, ev llm.Event) []byte {
 		}
 		return w.speak(dst, "reasoning_content", ev.Delta)
 	case llm.ToolCall:
-		if b.Kind == llm.CustomTool { // the model may have wrapped the input
+		if b.Kind == llm.CustomTool && !b.Plain { // to be unwrapped as a whole
 			l.content = append(l.content, ev.Delta...)
 			return dst
 		}
@@ -301,6 +301,7 @@ func (w *writer) blockEnd(dst []byte, ev llm.Event) []byte {
 // callEnd completes the arguments: they are JSON even where there are none.
 func (w *writer) callEnd(dst []byte, l *lane, c llm.ToolCall, seal string) []byte {
 	switch {
+	case c.Kind == llm.CustomTool && c.Plain:
 	case c.Kind == llm.CustomTool:
 		input := protocol.UnwrapInput(unescaped(l.content))
 		if escaped := jsonscan.AppendEscaped(nil, input); len(escaped) > 0 {

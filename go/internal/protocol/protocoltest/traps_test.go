@@ -54,7 +54,7 @@ func between() map[int]func(*testing.T) {
 		2: trapMessageBeforeOutput, 3: trapResultsFirst, 4: trapCallIndices, 6: trapParallelCalls, 8: trapBlockIndices,
 		9: trapTwoAtOnce, 10: trapCharacters, 17: trapEarlyUsage, 19: trapSurrogates, 20: trapCutCalls,
 		23: trapSealsReturn, 25: trapSealsElsewhere, 27: trapNoSummary, 28: trapReasoningInPlace, 29: trapNoReasoningItems, 30: trapReasoningEchoed,
-		35: trapForeignBetas, 38: trapProbes, 41: trapMidwayInstruction, 42: trapPrefill, 43: trapCountIsPure, 49: trapCallIDs,
+		35: trapForeignBetas, 38: trapProbes, 41: trapMidwayInstruction, 42: trapPrefill, 43: trapCountIsPure, 45: trapInputIsKept, 49: trapCallIDs,
 		50: trapCutStreams, 52: trapCompaction, 55: trapSampling, 60: trapRole, 61: trapRotatingIDs, 68: trapThinkingShown, 69: trapEveryPair,
 		70: trapUnknownItems, 74: trapStrict, 79: trapLooseItems, 80: trapLooseWire, 81: trapToolsOnEveryPath,
 	}

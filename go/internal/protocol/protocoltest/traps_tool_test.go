@@ -1,6 +1,7 @@
 package protocoltest_test
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"testing"
@@ -99,6 +100,32 @@ func trapToolsOnEveryPath(t *testing.T) {
 				want := map[string]string{"chat": `"finish_reason":"tool_calls"`, "messages": `"stop_reason":"tool_use"`, "responses": `"status":"completed"`}[to.name]
 				if !strings.Contains(told, want) {
 					t.Errorf("%s to %s: %s", from.name, to.name, told)
+				}
+			}
+		}
+	}
+}
+
+// The input of a custom tool is unwrapped once where a function stood in for
+// the tool, and never where the model wrote it plain: it may be JSON itself.
+func trapInputIsKept(t *testing.T) {
+	const input = `{"code":"x"}`
+	plain := `{"id":"r","model":"g","status":"completed","output":[{"type":"custom_tool_call","id":"ctc_1","call_id":"a","name":"exec","input":"{\"code\":\"x\"}"}],"usage":{}}`
+	wrapped := `{"id":"m","model":"c","content":[{"type":"tool_use","id":"a","name":"exec","input":{"input":"{\"code\":\"x\"}"}}],"stop_reason":"tool_use","usage":{"input_tokens":1,"output_tokens":1}}`
+	for name, body := range map[string]string{"responses": plain, "messages": wrapped} {
+		events := sideOf(name).read(t, answer{false, []byte(body)})
+		for i := range events {
+			if call, ok := events[i].Block.(llm.ToolCall); ok && events[i].Type == llm.BlockStart {
+				call.Kind = llm.CustomTool // as the client has declared it
+				events[i].Block = call
+			}
+		}
+		for _, client := range []string{"chat", "responses"} {
+			for _, stream := range []bool{false, true} {
+				out := tell(t, events, sideOf(name), sideOf(client), stream)
+				a := protocoltest.Read(t, sideOf(client).codec.NewReader(bytes.NewReader(out), stream, sideOf(client).target))
+				if call, ok := a.Blocks[0].(llm.ToolCall); !ok || call.Arguments != input || call.Kind != llm.CustomTool {
+					t.Errorf("%s to %s: %+v\n%s", name, client, a.Blocks, out)
 				}
 			}
 		}

@@ -90,6 +90,7 @@ func (r *reader) beginCall(t *track, it *item) {
 	}
 	call.Name, call.Namespace = r.names.Out(call.Namespace, call.Name), ""
 	call.Arguments = ""
+	call.Plain = call.Kind == llm.CustomTool
 	r.begin(&t.span, call)
 }
 

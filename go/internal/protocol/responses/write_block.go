@@ -41,7 +41,10 @@ func (w *writer) blockDelta(delta []byte) {
 	case llm.ToolCall:
 		switch b.Kind {
 		case llm.CustomTool:
-			if delta = w.block.input.feed(delta); len(delta) > 0 {
+			if !b.Plain {
+				delta = w.block.input.feed(delta)
+			}
+			if len(delta) > 0 {
 				w.callDelta(b.Kind, delta)
 			}
 		case llm.LocalShellTool, llm.ShellTool, llm.PatchTool, llm.SearchTool:
@@ -137,7 +140,7 @@ func (w *writer) callDelta(kind llm.ToolKind, delta []byte) {
 func (w *writer) endCall(call llm.ToolCall, seal string) {
 	switch call.Kind {
 	case llm.CustomTool:
-		if rest := w.block.input.finish(); len(rest) > 0 {
+		if rest := w.block.input.finish(); len(rest) > 0 && !call.Plain {
 			w.callDelta(call.Kind, rest)
 		}
 		w.callDone("response.custom_tool_call_input.done", "input")
