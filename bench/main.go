@@ -44,7 +44,7 @@ func run(s settings) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir) //nolint:errcheck // a temporary folder
+	defer os.RemoveAll(dir)
 	up, err := startMock()
 	if err != nil {
 		return err

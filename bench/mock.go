@@ -23,7 +23,7 @@ func mock(addr string) {
 	mux.HandleFunc("GET /connections", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, conns.Load()) })
 	mux.HandleFunc("GET /v1/models", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		io.WriteString(w, `{"object":"list","data":[{"id":"bench","object":"model","created":1,"owned_by":"mock"}]}`)
+		_, _ = io.WriteString(w, `{"object":"list","data":[{"id":"bench","object":"model","created":1,"owned_by":"mock"}]}`)
 	})
 	srv := &http.Server{Addr: addr, Handler: mux, ReadHeaderTimeout: 10 * time.Second, ConnState: func(_ net.Conn, s http.ConnState) {
 		if s == http.StateNew {
@@ -45,7 +45,7 @@ func answerChat(w http.ResponseWriter, r *http.Request) {
 	if !bytes.Contains(body, []byte(`"stream":true`)) {
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Content-Length", strconv.Itoa(len(whole)))
-		io.WriteString(w, whole)
+		_, _ = io.WriteString(w, whole)
 		return
 	}
 	count, gap := 30, 10*time.Millisecond
@@ -73,5 +73,5 @@ func answerChat(w http.ResponseWriter, r *http.Request) {
 	if bytes.Contains(body, []byte(`"include_usage":true`)) {
 		send("", `{"prompt_tokens":250,"completion_tokens":30,"total_tokens":280}`)
 	}
-	io.WriteString(w, "data: [DONE]\n\n")
+	_, _ = io.WriteString(w, "data: [DONE]\n\n")
 }

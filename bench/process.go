@@ -59,7 +59,7 @@ func freeAddr() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer l.Close() //nolint:errcheck // it is to be free
+	defer l.Close()
 	return l.Addr().String(), nil
 }
 
@@ -136,7 +136,7 @@ func (p *process) connections() (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer resp.Body.Close() //nolint:errcheck // read wholly
+	defer resp.Body.Close()
 	raw, err := io.ReadAll(resp.Body)
 	if err != nil {
 		return 0, err
@@ -159,7 +159,7 @@ func (p *process) once(body []byte) error {
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close() //nolint:errcheck // read wholly
+	defer resp.Body.Close()
 	raw, err := io.ReadAll(resp.Body)
 	if err != nil {
 		return err

@@ -113,7 +113,7 @@ func readStream(t *process, path string, body []byte) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer resp.Body.Close() //nolint:errcheck // read wholly
+	defer resp.Body.Close()
 	var chunks int64
 	ended := false
 	lines := bufio.NewReader(resp.Body)

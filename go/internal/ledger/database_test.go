@@ -24,7 +24,7 @@ func TestRowsKeepTheirHashInADatabase(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer db.Close() //nolint:errcheck // only a test
+			defer db.Close()
 			if err := db.Migrate(t.Context()); err != nil {
 				t.Fatal(err)
 			}

@@ -42,7 +42,7 @@ func ReadPending(dir string) iter.Seq2[Entry, error] {
 func pendingOf(dir, name string, yield func(Entry, error) bool) bool {
 	mark, _ := journal.MarkOf(dir, name)
 	cursor := journal.NewCursor(dir, name, 0, nil)
-	defer cursor.Close() //nolint:errcheck // only read
+	defer cursor.Close()
 	for {
 		rec, err := cursor.Next()
 		if errors.Is(err, io.EOF) {

@@ -31,7 +31,7 @@ func (b *bench) leave(t *testing.T, from llm.Protocol, until string, now <-chan 
 			cancel()
 		}()
 	}
-	resp, err := http.DefaultClient.Do(b.request(t, ctx, from, llm.Generate, prompt(from, true)))
+	resp, err := http.DefaultClient.Do(b.request(ctx, t, from, llm.Generate, prompt(from, true)))
 	if err != nil {
 		return
 	}
@@ -148,7 +148,7 @@ func TestSilence(t *testing.T) {
 			two := &upstream{name: "two", plays: []play{answers(from, true)}}
 			b := newBench(t, setup{policy: proxy.Policy{Hold: 100 * time.Millisecond, KeepAlive: 200 * time.Millisecond}}, candidate(one, from), candidate(two, from))
 			start := time.Now()
-			resp, err := http.DefaultClient.Do(b.request(t, t.Context(), from, llm.Generate, prompt(from, true)))
+			resp, err := http.DefaultClient.Do(b.request(t.Context(), t, from, llm.Generate, prompt(from, true)))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -200,7 +200,7 @@ func TestFramesLeaveAtOnce(t *testing.T) {
 			more := make(chan struct{})
 			u := &upstream{name: "up", plays: []play{stream(s.preamble, s.first, more, s.rest, s.end)}}
 			b := newBench(t, setup{}, candidate(u, to))
-			resp, err := http.DefaultClient.Do(b.request(t, t.Context(), from, llm.Generate, prompt(from, true)))
+			resp, err := http.DefaultClient.Do(b.request(t.Context(), t, from, llm.Generate, prompt(from, true)))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -260,7 +260,7 @@ func TestASlowClientIsNotAStuckOne(t *testing.T) {
 	text := strings.Repeat("x", 16<<20)
 	u := &upstream{name: "up", plays: []play{whole(strings.Replace(chatAnswer, "world", text, 1))}}
 	b := newBench(t, setup{policy: proxy.Policy{WriteTimeout: 400 * time.Millisecond}}, candidate(u, llm.Chat))
-	resp, err := http.DefaultClient.Do(b.request(t, t.Context(), llm.Chat, llm.Generate, prompt(llm.Chat, false)))
+	resp, err := http.DefaultClient.Do(b.request(t.Context(), t, llm.Chat, llm.Generate, prompt(llm.Chat, false)))
 	if err != nil {
 		t.Fatal(err)
 	}

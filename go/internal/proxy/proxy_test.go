@@ -48,9 +48,11 @@ type asked struct {
 	body string
 }
 
-func (u *upstream) Name() string                      { return u.name }
+func (u *upstream) Name() string { return u.name }
 func (*upstream) Speaks(llm.Operation) []llm.Protocol { return []llm.Protocol{llm.Chat, llm.Messages} }
-func (u *upstream) count() int                        { u.mu.Lock(); defer u.mu.Unlock(); return len(u.asked) }
+
+func (u *upstream) count() int { u.mu.Lock(); defer u.mu.Unlock(); return len(u.asked) }
+
 func (u *upstream) request(t *testing.T, i int) asked {
 	t.Helper()
 	u.mu.Lock()
@@ -329,7 +331,7 @@ type got struct {
 	err    error // of reading the body
 }
 
-func (b *bench) request(t testing.TB, ctx context.Context, from llm.Protocol, op llm.Operation, body string) *http.Request {
+func (b *bench) request(ctx context.Context, t testing.TB, from llm.Protocol, op llm.Operation, body string) *http.Request {
 	t.Helper()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, b.url+"/"+string(from)+"/"+string(op), strings.NewReader(body))
 	if err != nil {
@@ -343,7 +345,7 @@ func (b *bench) send(t testing.TB, from llm.Protocol, op llm.Operation, body str
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	resp, err := http.DefaultClient.Do(b.request(t, ctx, from, op, body))
+	resp, err := http.DefaultClient.Do(b.request(ctx, t, from, op, body))
 	if err != nil {
 		return got{err: err}
 	}

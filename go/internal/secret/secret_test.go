@@ -26,7 +26,7 @@ func TestNothingPrintsTheValue(t *testing.T) {
 	slog.New(slog.NewJSONHandler(&logged, nil)).Info("x", "key", s, "holder", holder)
 	for name, out := range map[string]string{
 		"%v": fmt.Sprintf("%v", holder), "%+v": fmt.Sprintf("%+v", holder), "%#v": fmt.Sprintf("%#v", s),
-		"%s": fmt.Sprintf("%s", s), "%q": fmt.Sprintf("%q", s), "%x": fmt.Sprintf("%x", s),
+		"String": s.String(), "%s": fmt.Sprintf("%s", holder), "%q": fmt.Sprintf("%q", s), "%x": fmt.Sprintf("%x", s),
 		"json": string(asJSON), "slog": logged.String(),
 	} {
 		if strings.Contains(out, value) || strings.Contains(out, fmt.Sprintf("%x", value)) {

@@ -88,7 +88,7 @@ func anthropicClient(t *testing.T, d *daemon.Daemon, up string) {
 		anthropicoption.WithBaseURL(d.URL+"/anthropic"), anthropicoption.WithAPIKey(daemon.Key), anthropicoption.WithMaxRetries(0))
 	ask := func(model string) anthropic.MessageNewParams {
 		return anthropic.MessageNewParams{
-			Model: anthropic.Model(up + "-" + model), MaxTokens: 100,
+			Model: up + "-" + model, MaxTokens: 100,
 			Messages: []anthropic.MessageParam{anthropic.NewUserMessage(anthropic.NewTextBlock("Hello"))},
 		}
 	}

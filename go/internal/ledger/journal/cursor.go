@@ -239,7 +239,7 @@ func begun(path string, salt uint32) bool {
 	if err != nil {
 		return false
 	}
-	defer f.Close() //nolint:errcheck // only read
+	defer f.Close()
 	b := make([]byte, headerSize+frameFixed+MaxPayload)
 	n, _ := f.ReadAt(b, 0)
 	if n <= headerSize {
@@ -283,6 +283,6 @@ func MarkOf(root, chain string) (Mark, bool) {
 	if err != nil {
 		return Mark{}, false
 	}
-	defer f.Close() //nolint:errcheck // only read
+	defer f.Close()
 	return readMark(f)
 }

@@ -220,7 +220,7 @@ func FuzzCursor(f *testing.F) {
 			t.Fatal(err)
 		}
 		c := NewCursor(root, testChain, 0, nil)
-		defer c.Close() //nolint:errcheck // only a test
+		defer c.Close()
 		c.Final()
 		last := uint64(0)
 		for {

@@ -74,7 +74,7 @@ func TestEveryFaultOnce(t *testing.T) {
 					}
 					return // refused to start
 				}
-				defer j.Folder().Release() //nolint:errcheck // only a test
+				defer j.Folder().Release()
 				var kept []string
 				for i := range 40 {
 					if j.Reserve(100) != nil {

@@ -111,7 +111,7 @@ func TestMarksAreReadBackUnlessTorn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Release() //nolint:errcheck // only a test
+	defer f.Release()
 	if _, ok := f.Mark(); ok {
 		t.Error("a mark out of nothing")
 	}

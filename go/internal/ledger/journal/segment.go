@@ -31,7 +31,6 @@ type segment struct {
 	file  File
 	size  int64  // bytes written or about to be
 	last  uint64 // number of the last record in it
-	bad   bool   // a write or a sync failed: never touched again
 }
 
 // segName returns the name of the file of a segment.

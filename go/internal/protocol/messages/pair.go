@@ -34,6 +34,7 @@ func (e *encoder) pair() {
 				p.results[b.CallID] = append(p.results[b.CallID], place{i, j})
 			case llm.ToolCall:
 				calls = true
+			default:
 			}
 		}
 	}
