@@ -48,7 +48,7 @@ type asked struct {
 	body string
 }
 
-func (u *upstream) Name() string { return u.name }
+func (u *upstream) Name() string                      { return u.name }
 func (*upstream) Speaks(llm.Operation) []llm.Protocol { return []llm.Protocol{llm.Chat, llm.Messages} }
 
 func (u *upstream) count() int { u.mu.Lock(); defer u.mu.Unlock(); return len(u.asked) }
