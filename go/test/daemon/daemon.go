@@ -219,10 +219,14 @@ type Said struct {
 	Code     int
 }
 
+// longest bounds a command that hangs. Programs built with the race detector
+// take long over SQLite.
+const longest = 3 * time.Minute
+
 // Exec runs a program to its end in the environment of the daemon.
 func (d *Daemon) Exec(t *testing.T, program string, args ...string) Said {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), longest)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, Program(t, program), args...)
 	cmd.Env = d.Environ()
