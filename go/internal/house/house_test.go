@@ -26,7 +26,7 @@ var ground = []string{"llm", "jsonscan", "secret", "version"}
 var allowed = map[string][]string{
 	"llm": {}, "jsonscan": {}, "secret": {}, "version": {},
 	"sse":                {},
-	"protocol":           {},
+	"protocol":           {"sse"},
 	"protocol/chat":      {"protocol", "sse"},
 	"protocol/messages":  {"protocol", "sse"},
 	"protocol/responses": {"protocol", "sse"},

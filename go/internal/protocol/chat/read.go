@@ -2,7 +2,6 @@ package chat
 
 import (
 	"bytes"
-	"errors"
 	"io"
 
 	"github.com/tokligence/tokligence-gateway/go/internal/jsonscan"
@@ -11,19 +10,11 @@ import (
 	"github.com/tokligence/tokligence-gateway/go/internal/sse"
 )
 
-// maxBody bounds a whole answer, in bytes.
-const maxBody = 64 << 20
-
 // reader turns an answer into events. What a frame yields waits in a queue;
 // the frame stays in place until the queue is empty, so deltas may alias it.
 type reader struct {
-	frames *sse.Scanner // nil for a whole body
-	body   io.Reader
+	protocol.Feed
 	quirks protocol.Quirks
-
-	queue []llm.Event
-	at    int
-	ended bool
 
 	started, stopped bool
 	stop             llm.Stop
@@ -43,10 +34,7 @@ type reader struct {
 
 // NewReader reads an answer of a server of this protocol.
 func (*Codec) NewReader(r io.Reader, stream bool, from protocol.Target) protocol.EventReader {
-	rd := &reader{body: r, quirks: from.Quirks, open: speech{index: -1}}
-	if stream {
-		rd.frames = sse.NewScanner(r, 0)
-	}
+	rd := &reader{Feed: protocol.NewFeed(r, stream), quirks: from.Quirks, open: speech{index: -1}}
 	if from.Quirks.ThinkTags {
 		rd.think = &thinkTags{}
 	}
@@ -54,92 +42,57 @@ func (*Codec) NewReader(r io.Reader, stream bool, from protocol.Target) protocol
 }
 
 // Next returns the next event.
-func (r *reader) Next() (llm.Event, error) {
-	for r.at == len(r.queue) {
-		if r.ended {
-			return llm.Event{}, io.EOF
-		}
-		r.queue, r.at, r.scratch = r.queue[:0], 0, r.scratch[:0]
-		if err := r.fill(); err != nil {
-			return llm.Event{}, err
-		}
-	}
-	ev := r.queue[r.at]
-	r.at++
-	return ev, nil
-}
+func (r *reader) Next() (llm.Event, error) { return r.Step(r) }
 
-func (r *reader) push(ev llm.Event) { r.queue = append(r.queue, ev) }
-
-// fill reads once and queues what that yields, which may be nothing.
-func (r *reader) fill() error {
-	if r.frames == nil {
-		return r.whole()
-	}
-	frame, err := r.frames.Next()
-	switch {
-	case errors.Is(err, io.EOF):
-		r.eof()
-		return nil
-	case err != nil:
-		return err
-	}
-	ev := sse.Parse(frame)
+// Frame implements protocol.Pieces.
+func (r *reader) Frame(ev sse.Event) {
+	r.scratch = r.scratch[:0]
 	data := bytes.TrimSpace(ev.Data)
 	switch {
 	case len(data) == 0: // a comment
 	case string(data) == done:
 		r.finish()
 	case jsonscan.Valid(data) != nil:
-		r.fail(llm.Errorf(llm.BadUpstream, "The upstream sent an event that is no JSON."))
+		r.Fail(llm.Errorf(llm.BadUpstream, "The upstream sent an event that is no JSON."))
 	case string(ev.Name) == "error" || jsonscan.KindOf(data) == jsonscan.Array:
 		c := complaintIn(data)
-		r.fail(c.toError())
+		r.Fail(c.toError())
 	default:
 		r.chunk(data)
 	}
-	return nil
 }
 
 // done ends a stream.
 const done = "[DONE]"
 
-// eof handles the end of the connection. Some servers say why they stopped
+// Cut handles the end of the connection. Some servers say why they stopped
 // and close without another word; anything less is a cut.
-func (r *reader) eof() {
+func (r *reader) Cut() {
 	if r.stopped {
 		r.finish()
 		return
 	}
-	r.fail(cutShort())
+	r.Fail(cutShort())
 }
 
 func cutShort() *llm.Error {
 	return llm.Errorf(llm.BadUpstream, "The upstream cut the answer short.")
 }
 
-// whole reads a body, which is one long chunk.
-func (r *reader) whole() error {
-	body, err := io.ReadAll(io.LimitReader(r.body, maxBody+1))
-	switch {
-	case err != nil:
-		return err
-	case len(body) > maxBody:
-		r.fail(llm.Errorf(llm.BadUpstream, "The answer of the upstream exceeds %d bytes.", maxBody))
-		return nil
-	case jsonscan.Valid(body) != nil || jsonscan.KindOf(body) != jsonscan.Object:
-		r.fail(nonsense())
-		return nil
+// Whole reads a body, which is one long chunk.
+func (r *reader) Whole(body []byte) {
+	if jsonscan.Valid(body) != nil || jsonscan.KindOf(body) != jsonscan.Object {
+		r.Fail(nonsense())
+		return
 	}
 	r.chunk(bytes.TrimSpace(body))
 	switch {
-	case r.ended:
+	case r.Ended():
 	case !r.started:
-		r.fail(nonsense())
+		r.Fail(nonsense())
 	default:
 		r.finish()
 	}
-	return nil
 }
 
 func nonsense() *llm.Error {
@@ -150,11 +103,11 @@ func nonsense() *llm.Error {
 func (r *reader) chunk(data []byte) {
 	var c chunk
 	if c.read(data) != nil {
-		r.fail(nonsense())
+		r.Fail(nonsense())
 		return
 	}
 	if failure := c.failure(); failure != nil {
-		r.fail(failure)
+		r.Fail(failure)
 		return
 	}
 	if !r.started {
@@ -162,17 +115,17 @@ func (r *reader) chunk(data []byte) {
 	}
 	if jsonscan.KindOf(c.choices) == jsonscan.Array {
 		it := jsonscan.Elements(c.choices)
-		for it.Next() && !r.ended {
+		for it.Next() && !r.Ended() {
 			r.choice(it.Value())
 		}
 	}
-	if r.ended {
+	if r.Ended() {
 		return
 	}
 	if u, ok := usageIn(c.usage, c.groq); ok {
 		r.start()
 		r.usage = u
-		r.push(llm.Event{Type: llm.Metered, Usage: &r.usage})
+		r.Emit(llm.Event{Type: llm.Metered, Usage: &r.usage})
 	}
 }
 
@@ -199,13 +152,13 @@ func (r *reader) start() {
 	}
 	r.started = true
 	meta := metaOf(r.id, r.model, r.tier, r.created)
-	r.push(llm.Event{Type: llm.Start, Meta: &meta})
+	r.Emit(llm.Event{Type: llm.Start, Meta: &meta})
 }
 
 // finish ends the answer.
 func (r *reader) finish() {
 	if !r.started {
-		r.fail(cutShort())
+		r.Fail(cutShort())
 		return
 	}
 	r.closeAll()
@@ -219,11 +172,6 @@ func (r *reader) finish() {
 	case stop.Reason == llm.StopEnd && r.refused:
 		stop.Reason = llm.StopRefusal
 	}
-	r.ended = true
-	r.push(llm.Event{Type: llm.Finish, Stop: stop})
-}
-
-func (r *reader) fail(err *llm.Error) {
-	r.ended = true
-	r.push(llm.Event{Type: llm.Failed, Err: err})
+	r.End()
+	r.Emit(llm.Event{Type: llm.Finish, Stop: stop})
 }

@@ -96,7 +96,7 @@ func (r *reader) add(p *piece) {
 		}
 	}
 	if delta := r.arguments(c, p); len(delta) > 0 && !c.closed {
-		r.push(llm.Event{Type: llm.BlockDelta, Index: c.index, Delta: delta})
+		r.Emit(llm.Event{Type: llm.BlockDelta, Index: c.index, Delta: delta})
 	}
 }
 

@@ -47,7 +47,7 @@ func (r *reader) choice(v []byte) {
 	}
 	stop, failure := stopOf(string(c.finish))
 	if failure != nil {
-		r.fail(failure)
+		r.Fail(failure)
 		return
 	}
 	r.stop, r.stopped = stop, true
@@ -114,7 +114,7 @@ func (r *reader) say(kind speechKind, delta []byte) {
 	}
 	r.speak(kind)
 	r.refused = r.refused || kind == refusalSpeech
-	r.push(llm.Event{Type: llm.BlockDelta, Index: r.open.index, Delta: delta})
+	r.Emit(llm.Event{Type: llm.BlockDelta, Index: r.open.index, Delta: delta})
 }
 
 // speak makes a block of the kind the open one.
@@ -130,7 +130,7 @@ func (r *reader) speak(kind speechKind) {
 func (r *reader) begin(b llm.Block) (index int) {
 	index = r.blocks
 	r.blocks++
-	r.push(llm.Event{Type: llm.BlockStart, Index: index, Block: b})
+	r.Emit(llm.Event{Type: llm.BlockStart, Index: index, Block: b})
 	return index
 }
 
@@ -151,7 +151,7 @@ func (r *reader) hush() {
 	case refusalSpeech:
 	}
 	r.open.index = -1
-	r.push(ev)
+	r.Emit(ev)
 }
 
 // content reads text, or the list of parts that some servers send.
@@ -219,7 +219,7 @@ func (r *reader) opaque(field string, v []byte) {
 	b := llm.Opaque{Origin: origin, Field: field}
 	index := r.begin(b)
 	b.Raw = protocol.Raw(v)
-	r.push(llm.Event{Type: llm.BlockEnd, Index: index, Block: b})
+	r.Emit(llm.Event{Type: llm.BlockEnd, Index: index, Block: b})
 }
 
 // closeAll ends what is open.
@@ -232,7 +232,7 @@ func (r *reader) closeAll() {
 		c := &r.calls[i]
 		if !c.closed {
 			c.closed = true
-			r.push(llm.Event{Type: llm.BlockEnd, Index: c.index, Seal: c.seal})
+			r.Emit(llm.Event{Type: llm.BlockEnd, Index: c.index, Seal: c.seal})
 		}
 	}
 }

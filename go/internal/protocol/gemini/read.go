@@ -2,7 +2,6 @@ package gemini
 
 import (
 	"bytes"
-	"errors"
 	"io"
 	"time"
 
@@ -12,26 +11,19 @@ import (
 	"github.com/tokligence/tokligence-gateway/go/internal/sse"
 )
 
-// maxBody bounds a whole answer, in bytes.
-const maxBody = 64 << 20
-
 // reader turns an answer into events. The protocol has no end of its own: the
 // answer is over when the stream is, and complete if it has said why.
 type reader struct {
-	frames *sse.Scanner // of a stream
-	body   io.Reader    // of a whole answer
+	protocol.Feed
 
-	queue []llm.Event
-	next  int
-
-	started, ended bool
-	current        kind // of the open block
-	blocks, calls  int
-	args           *args // of a call that comes in pieces
-	seal           string
-	usage          llm.Usage
-	metered        bool
-	finish         string // the reason, once it is known
+	started       bool
+	current       kind // of the open block
+	blocks, calls int
+	args          *args // of a call that comes in pieces
+	seal          string
+	usage         llm.Usage
+	metered       bool
+	finish        string // the reason, once it is known
 }
 
 // kind is what of text is open.
@@ -47,78 +39,39 @@ const (
 // NewReader reads an answer: server-sent events, or one body. A body may be an
 // array, which is how the vendor streams without server-sent events.
 func NewReader(r io.Reader, stream bool) protocol.EventReader {
-	if !stream {
-		return &reader{body: r}
-	}
-	return &reader{frames: sse.NewScanner(r, 0)}
+	return &reader{Feed: protocol.NewFeed(r, stream)}
 }
 
 // Next returns the next event.
-func (r *reader) Next() (llm.Event, error) {
-	for r.next == len(r.queue) {
-		if r.ended {
-			return llm.Event{}, io.EOF
-		}
-		r.queue, r.next = r.queue[:0], 0
-		if err := r.advance(); err != nil {
-			return llm.Event{}, err
-		}
-	}
-	ev := r.queue[r.next]
-	r.next++
-	return ev, nil
-}
+func (r *reader) Next() (llm.Event, error) { return r.Step(r) }
 
-func (r *reader) emit(ev llm.Event) { r.queue = append(r.queue, ev) }
-
-func (r *reader) fail(err *llm.Error) {
-	r.ended = true
-	r.emit(llm.Event{Type: llm.Failed, Err: err})
-}
-
-func (r *reader) advance() error {
-	if r.body != nil {
-		return r.whole()
-	}
-	frame, err := r.frames.Next()
-	if errors.Is(err, io.EOF) {
-		r.end()
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if data := bytes.TrimSpace(sse.Parse(frame).Data); len(data) > 0 {
+// Frame implements protocol.Pieces.
+func (r *reader) Frame(ev sse.Event) {
+	if data := bytes.TrimSpace(ev.Data); len(data) > 0 {
 		r.chunk(data)
 	}
-	return nil
 }
 
-// whole reads a body, or an array of what would be frames.
-func (r *reader) whole() error {
-	body, err := io.ReadAll(io.LimitReader(r.body, maxBody+1))
-	if err != nil {
-		return err
-	}
-	if len(body) > maxBody {
-		r.fail(llm.Errorf(llm.BadUpstream, "The answer of the upstream exceeds %d bytes.", maxBody))
-		return nil
-	}
+// Cut implements protocol.Pieces: the end of the connection is that of the
+// answer, if it gave a reason.
+func (r *reader) Cut() { r.end() }
+
+// Whole reads a body, or an array of what would be frames.
+func (r *reader) Whole(body []byte) {
 	if err := jsonscan.Valid(body); err != nil {
-		r.fail(notAnswer(err))
-		return nil
+		r.Fail(notAnswer(err))
+		return
 	}
 	if jsonscan.KindOf(body) != jsonscan.Array {
 		r.chunk(body)
 	}
 	it := jsonscan.Elements(body)
-	for it.Next() && !r.ended {
+	for it.Next() && !r.Ended() {
 		r.chunk(it.Value())
 	}
-	if !r.ended {
+	if !r.Ended() {
 		r.end()
 	}
-	return nil
 }
 
 func notAnswer(err error) *llm.Error {
@@ -155,15 +108,15 @@ func (r *reader) chunk(v []byte) {
 	}
 	switch {
 	case it.Err() != nil:
-		r.fail(notAnswer(it.Err()))
+		r.Fail(notAnswer(it.Err()))
 		return
 	case failure != nil:
-		r.fail(failureIn(failure))
+		r.Fail(failureIn(failure))
 		return
 	}
 	if !r.started {
 		r.started = true
-		r.emit(llm.Event{Type: llm.Start, Meta: &meta})
+		r.Emit(llm.Event{Type: llm.Start, Meta: &meta})
 	}
 	if u, ok := readUsage(usage); ok {
 		r.usage, r.metered = u, true
@@ -192,19 +145,19 @@ func (r *reader) end() {
 	r.close("")
 	if r.metered {
 		usage := r.usage
-		r.emit(llm.Event{Type: llm.Metered, Usage: &usage})
+		r.Emit(llm.Event{Type: llm.Metered, Usage: &usage})
 	}
 	stop, ok := stopOf(r.finish, r.calls > 0)
 	switch {
 	case r.finish == "" || !r.started:
-		r.fail(llm.Errorf(llm.BadUpstream, "The upstream ended its stream without finishing the answer."))
+		r.Fail(llm.Errorf(llm.BadUpstream, "The upstream ended its stream without finishing the answer."))
 		return
 	case !ok:
-		r.fail(llm.Errorf(llm.BadUpstream, "The upstream could not finish the answer: %s.", r.finish))
+		r.Fail(llm.Errorf(llm.BadUpstream, "The upstream could not finish the answer: %s.", r.finish))
 		return
 	}
-	r.ended = true
-	r.emit(llm.Event{Type: llm.Finish, Stop: stop})
+	r.End()
+	r.Emit(llm.Event{Type: llm.Finish, Stop: stop})
 }
 
 // stopOf returns why the model stopped; not ok is a failure of the model's.

@@ -10,12 +10,12 @@ import (
 func (r *reader) open(k kind, b llm.Block) {
 	r.close("")
 	r.current = k
-	r.emit(llm.Event{Type: llm.BlockStart, Index: r.blocks, Block: b})
+	r.Emit(llm.Event{Type: llm.BlockStart, Index: r.blocks, Block: b})
 }
 
 func (r *reader) delta(d []byte) {
 	if len(d) > 0 {
-		r.emit(llm.Event{Type: llm.BlockDelta, Index: r.blocks, Delta: d})
+		r.Emit(llm.Event{Type: llm.BlockDelta, Index: r.blocks, Delta: d})
 	}
 }
 
@@ -31,7 +31,7 @@ func (r *reader) close(seal string) {
 		}
 	default:
 	}
-	r.emit(llm.Event{Type: llm.BlockEnd, Index: r.blocks, Seal: seal})
+	r.Emit(llm.Event{Type: llm.BlockEnd, Index: r.blocks, Seal: seal})
 	r.current = nothing
 	r.blocks++
 }
@@ -70,7 +70,7 @@ func mediaKind(b llm.Block) llm.MediaKind {
 
 // entire ends a block that came in one piece.
 func (r *reader) entire(b llm.Block) {
-	r.emit(llm.Event{Type: llm.BlockEnd, Index: r.blocks, Block: b})
+	r.Emit(llm.Event{Type: llm.BlockEnd, Index: r.blocks, Block: b})
 	r.current = nothing
 	r.blocks++
 }

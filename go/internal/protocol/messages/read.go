@@ -1,7 +1,6 @@
 package messages
 
 import (
-	"errors"
 	"io"
 	"time"
 
@@ -11,81 +10,44 @@ import (
 	"github.com/tokligence/tokligence-gateway/go/internal/sse"
 )
 
-// maxBody bounds a whole answer, in bytes.
-const maxBody = 64 << 20
-
 // reader turns an answer into events. Whatever the upstream sends, what comes
 // out is in legal order.
 type reader struct {
-	src    io.Reader
-	frames *sse.Scanner // nil for a whole body
+	protocol.Feed
 
-	queue []llm.Event // made by the latest frame
-	pos   int         // of the next event in queue
-
-	started, done bool
-	next          int         // index of the next block
-	open          []openBlock // usually one
-	called        bool        // a tool was called
-	shaped        bool        // jsonTool was
-	usage         llm.Usage
-	stop          llm.Stop
+	started bool
+	next    int         // index of the next block
+	open    []openBlock // usually one
+	called  bool        // a tool was called
+	shaped  bool        // jsonTool was
+	usage   llm.Usage
+	stop    llm.Stop
 }
 
 // NewReader reads a stream or one body.
 func (*Codec) NewReader(r io.Reader, stream bool, _ protocol.Target) protocol.EventReader {
-	rd := &reader{src: r}
-	if stream {
-		rd.frames = sse.NewScanner(r, 0)
-	}
-	return rd
+	return &reader{Feed: protocol.NewFeed(r, stream)}
 }
 
 // Next returns the next event. Its Delta is valid until the following call.
-func (r *reader) Next() (llm.Event, error) {
-	for r.pos == len(r.queue) {
-		if r.done {
-			return llm.Event{}, io.EOF
-		}
-		r.queue, r.pos = r.queue[:0], 0
-		if err := r.more(); err != nil {
-			return llm.Event{}, err
-		}
-	}
-	r.pos++
-	return r.queue[r.pos-1], nil
-}
+func (r *reader) Next() (llm.Event, error) { return r.Step(r) }
 
-// more reads a frame, or the body.
-func (r *reader) more() error {
-	if r.frames == nil {
-		return r.whole()
-	}
-	frame, err := r.frames.Next()
-	switch {
-	case errors.Is(err, io.EOF):
-		r.fail(llm.Errorf(llm.BadUpstream, "The upstream ended its answer before it was complete."))
-		return nil
-	case err != nil:
-		return err
-	}
-	if ev := sse.Parse(frame); ev.HasData && string(ev.Data) != "[DONE]" {
+// Frame implements protocol.Pieces.
+func (r *reader) Frame(ev sse.Event) {
+	if ev.HasData && string(ev.Data) != "[DONE]" {
 		r.frame(ev)
 	}
-	return nil
 }
 
-func (r *reader) emit(ev llm.Event) { r.queue = append(r.queue, ev) }
-
-func (r *reader) fail(err *llm.Error) {
-	r.done = true
-	r.emit(llm.Event{Type: llm.Failed, Err: err})
+// Cut implements protocol.Pieces.
+func (r *reader) Cut() {
+	r.Fail(llm.Errorf(llm.BadUpstream, "The upstream ended its answer before it was complete."))
 }
 
 func (r *reader) nonsense(err error) {
 	e := llm.Errorf(llm.BadUpstream, "The upstream sent something that is no Messages answer.")
 	e.Err = err
-	r.fail(e)
+	r.Fail(e)
 }
 
 // wire holds the members of a frame that mean something.
@@ -178,7 +140,7 @@ func (r *reader) frame(ev sse.Event) {
 	case messageStop:
 		r.finish()
 	case errorEvent:
-		r.fail(failureOf(ev.Data))
+		r.Fail(failureOf(ev.Data))
 	}
 }
 
@@ -187,13 +149,13 @@ func (r *reader) frame(ev sse.Event) {
 // would make the client run it.
 func (r *reader) start(message []byte) {
 	if r.next > 0 {
-		r.fail(llm.Errorf(llm.BadUpstream, "The upstream began its answer anew in the middle of it."))
+		r.Fail(llm.Errorf(llm.BadUpstream, "The upstream began its answer anew in the middle of it."))
 		return
 	}
 	if !r.started {
 		meta := metaOf(message)
 		r.started = true
-		r.emit(llm.Event{Type: llm.Start, Meta: &meta})
+		r.Emit(llm.Event{Type: llm.Start, Meta: &meta})
 	}
 	if jsonscan.KindOf(message) == jsonscan.Object {
 		r.meter(jsonscan.Get(message, "usage"), true)
@@ -233,7 +195,7 @@ func (r *reader) meter(v []byte, start bool) {
 	}
 	readUsage(&r.usage, v, start)
 	usage := r.usage
-	r.emit(llm.Event{Type: llm.Metered, Usage: &usage})
+	r.Emit(llm.Event{Type: llm.Metered, Usage: &usage})
 }
 
 // finish ends the answer. One without a start has never been.
@@ -254,8 +216,8 @@ func (r *reader) finish() {
 	if r.stop.Reason == llm.StopRefusal {
 		r.refusal()
 	}
-	r.done = true
-	r.emit(llm.Event{Type: llm.Finish, Stop: r.stop})
+	r.End()
+	r.Emit(llm.Event{Type: llm.Finish, Stop: r.stop})
 }
 
 // refusal says why the model declined, where the vendor tells.
@@ -264,26 +226,17 @@ func (r *reader) refusal() {
 	if !ok || len(why) == 0 {
 		return
 	}
-	r.emit(llm.Event{Type: llm.BlockStart, Index: r.next, Block: llm.Refusal{}})
-	r.emit(llm.Event{Type: llm.BlockDelta, Index: r.next, Delta: why})
-	r.emit(llm.Event{Type: llm.BlockEnd, Index: r.next})
+	r.Emit(llm.Event{Type: llm.BlockStart, Index: r.next, Block: llm.Refusal{}})
+	r.Emit(llm.Event{Type: llm.BlockDelta, Index: r.next, Delta: why})
+	r.Emit(llm.Event{Type: llm.BlockEnd, Index: r.next})
 	r.next++
 }
 
-// whole reads an answer that is one body.
-func (r *reader) whole() error {
-	body, err := io.ReadAll(io.LimitReader(r.src, maxBody+1))
-	if err != nil {
-		return err
-	}
-	if len(body) > maxBody {
-		r.fail(llm.Errorf(llm.BadUpstream, "The upstream's answer exceeds %d bytes.", maxBody))
-		return nil
-	}
-	failure := failureIn(body)
-	if failure != nil {
-		r.fail(failure)
-		return nil
+// Whole reads an answer that is one body.
+func (r *reader) Whole(body []byte) {
+	if failure := failureIn(body); failure != nil {
+		r.Fail(failure)
+		return
 	}
 	r.start(body)
 	it := jsonscan.Elements(jsonscan.Get(body, "content"))
@@ -294,7 +247,6 @@ func (r *reader) whole() error {
 	readStop(&r.stop, body)
 	r.meter(jsonscan.Get(body, "usage"), false)
 	r.finish()
-	return nil
 }
 
 // failureIn returns the failure that a whole body of a successful answer is,

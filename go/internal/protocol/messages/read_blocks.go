@@ -42,7 +42,7 @@ func (r *reader) add(b openBlock, block llm.Block) *openBlock {
 	b.index = r.next
 	r.next++
 	r.open = append(r.open, b)
-	r.emit(llm.Event{Type: llm.BlockStart, Index: b.index, Block: block})
+	r.Emit(llm.Event{Type: llm.BlockStart, Index: b.index, Block: block})
 	return &r.open[len(r.open)-1]
 }
 
@@ -53,7 +53,7 @@ func (r *reader) say(b *openBlock, delta []byte) {
 		if b.kind == textBlock {
 			b.text = append(b.text, delta...)
 		}
-		r.emit(llm.Event{Type: llm.BlockDelta, Index: b.index, Delta: delta})
+		r.Emit(llm.Event{Type: llm.BlockDelta, Index: b.index, Delta: delta})
 	}
 }
 
@@ -227,7 +227,7 @@ func (r *reader) close(i int) {
 		ev.Block = llm.Opaque{Origin: origin, Field: b.field, Raw: b.raw}
 	case thinkingBlock:
 	}
-	r.emit(ev)
+	r.Emit(ev)
 	r.open = slices.Delete(r.open, i, i+1)
 }
 

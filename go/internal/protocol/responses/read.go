@@ -2,7 +2,6 @@ package responses
 
 import (
 	"bytes"
-	"errors"
 	"io"
 	"strings"
 
@@ -12,19 +11,12 @@ import (
 	"github.com/tokligence/tokligence-gateway/go/internal/sse"
 )
 
-// maxBody bounds a whole answer, in bytes.
-const maxBody = 64 << 20
-
 // reader turns an answer into events. A whole answer is read as if all its
 // items had been finished at once.
 type reader struct {
-	frames *sse.Scanner // of a stream
-	body   io.Reader    // of a whole answer
+	protocol.Feed
 
-	queue []llm.Event // made by the latest frame
-	next  int
-
-	started, ended bool
+	started        bool
 	tracks         []*track
 	blocks         int // opened so far
 	tools, refused bool
@@ -33,35 +25,11 @@ type reader struct {
 
 // NewReader reads an answer of an upstream.
 func (*Codec) NewReader(r io.Reader, stream bool, _ protocol.Target) protocol.EventReader {
-	if !stream {
-		return &reader{body: r}
-	}
-	return &reader{frames: sse.NewScanner(r, 0)}
+	return &reader{Feed: protocol.NewFeed(r, stream)}
 }
 
 // Next returns the next event.
-func (r *reader) Next() (llm.Event, error) {
-	for r.next == len(r.queue) {
-		if r.ended {
-			return llm.Event{}, io.EOF
-		}
-		r.queue, r.next = r.queue[:0], 0
-		if err := r.advance(); err != nil {
-			return llm.Event{}, err
-		}
-	}
-	ev := r.queue[r.next]
-	r.next++
-	return ev, nil
-}
-
-func (r *reader) emit(ev llm.Event) { r.queue = append(r.queue, ev) }
-
-// fail ends the answer.
-func (r *reader) fail(err *llm.Error) {
-	r.ended = true
-	r.emit(llm.Event{Type: llm.Failed, Err: err})
-}
+func (r *reader) Next() (llm.Event, error) { return r.Step(r) }
 
 func (r *reader) start(meta llm.Meta) {
 	if r.started {
@@ -69,34 +37,26 @@ func (r *reader) start(meta llm.Meta) {
 	}
 	r.started = true
 	meta.Protocol = llm.Responses
-	r.emit(llm.Event{Type: llm.Start, Meta: &meta})
+	r.Emit(llm.Event{Type: llm.Start, Meta: &meta})
 }
 
-// advance reads one frame, or the whole body.
-func (r *reader) advance() error {
-	if r.body != nil {
-		return r.whole()
-	}
-	frame, err := r.frames.Next()
-	if errors.Is(err, io.EOF) {
-		r.fail(llm.Errorf(llm.BadUpstream, "The upstream ended its stream without finishing the answer."))
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	parsed := sse.Parse(frame)
+// Frame implements protocol.Pieces.
+func (r *reader) Frame(parsed sse.Event) {
 	data := bytes.TrimSpace(parsed.Data)
 	if len(data) == 0 || string(data) == "[DONE]" {
-		return nil
+		return
 	}
 	ev, err := readEvent(parsed.Name, data)
 	if err != nil {
-		r.fail(notJSON(err))
-		return nil
+		r.Fail(notJSON(err))
+		return
 	}
 	r.event(&ev)
-	return nil
+}
+
+// Cut implements protocol.Pieces.
+func (r *reader) Cut() {
+	r.Fail(llm.Errorf(llm.BadUpstream, "The upstream ended its stream without finishing the answer."))
 }
 
 func notJSON(err error) *llm.Error {
@@ -148,7 +108,7 @@ func (r *reader) streamError(ev *event) {
 	if !jsonscan.IsNull(ev.failure) {
 		v = ev.failure
 	}
-	r.fail(readVendorError(v).inAnswer(0))
+	r.Fail(readVendorError(v).inAnswer(0))
 }
 
 // terminal ends the answer.
@@ -159,9 +119,9 @@ func (r *reader) terminal(status string, response []byte) {
 	usage, metered := readUsage(jsonscan.Get(response, "usage"))
 	if status != statusCompleted && status != statusIncomplete {
 		if r.started && metered {
-			r.emit(llm.Event{Type: llm.Metered, Usage: &usage})
+			r.Emit(llm.Event{Type: llm.Metered, Usage: &usage})
 		}
-		r.fail(failureIn(response))
+		r.Fail(failureIn(response))
 		return
 	}
 	r.start(readMeta(response))
@@ -172,10 +132,10 @@ func (r *reader) terminal(status string, response []byte) {
 		r.close(t)
 	}
 	if metered {
-		r.emit(llm.Event{Type: llm.Metered, Usage: &usage})
+		r.Emit(llm.Event{Type: llm.Metered, Usage: &usage})
 	}
-	r.ended = true
-	r.emit(llm.Event{Type: llm.Finish, Stop: readStop(status, response, r.tools, r.refused)})
+	r.End()
+	r.Emit(llm.Event{Type: llm.Finish, Stop: readStop(status, response, r.tools, r.refused)})
 }
 
 // failureIn returns the error of a failed response.
@@ -195,30 +155,21 @@ func (r *reader) items(response []byte) {
 	}
 }
 
-// whole reads an answer that is one body.
-func (r *reader) whole() error {
-	body, err := io.ReadAll(io.LimitReader(r.body, maxBody+1))
-	if err != nil {
-		return err
-	}
-	if len(body) > maxBody {
-		r.fail(llm.Errorf(llm.BadUpstream, "The answer of the upstream exceeds %d bytes.", maxBody))
-		return nil
-	}
+// Whole reads an answer that is one body.
+func (r *reader) Whole(body []byte) {
 	if err := jsonscan.Valid(body); err != nil {
-		r.fail(notJSON(err))
-		return nil
+		r.Fail(notJSON(err))
+		return
 	}
 	failure := jsonscan.Get(body, "error")
 	switch {
 	case jsonscan.KindOf(body) != jsonscan.Object:
-		r.fail(notJSON(nil))
+		r.Fail(notJSON(nil))
 	case !jsonscan.IsNull(failure):
-		r.fail(readVendorError(failure).inAnswer(0))
+		r.Fail(readVendorError(failure).inAnswer(0))
 	case jsonscan.KindOf(jsonscan.Get(body, "output")) != jsonscan.Array:
-		r.fail(notJSON(nil))
+		r.Fail(notJSON(nil))
 	default:
 		r.terminal("", body)
 	}
-	return nil
 }

@@ -43,20 +43,20 @@ func (r *reader) track(output int) *track {
 func (r *reader) begin(s *span, b llm.Block) {
 	s.block, s.open = r.blocks, true
 	r.blocks++
-	r.emit(llm.Event{Type: llm.BlockStart, Index: s.block, Block: b})
+	r.Emit(llm.Event{Type: llm.BlockStart, Index: s.block, Block: b})
 }
 
 func (r *reader) delta(s *span, delta []byte) {
 	if s.open && len(delta) > 0 {
 		s.fed = true
-		r.emit(llm.Event{Type: llm.BlockDelta, Index: s.block, Delta: delta})
+		r.Emit(llm.Event{Type: llm.BlockDelta, Index: s.block, Delta: delta})
 	}
 }
 
 func (r *reader) end(s *span, b llm.Block, seal string) {
 	if s.open {
 		s.open, s.closed = false, true
-		r.emit(llm.Event{Type: llm.BlockEnd, Index: s.block, Block: b, Seal: seal})
+		r.Emit(llm.Event{Type: llm.BlockEnd, Index: s.block, Block: b, Seal: seal})
 	}
 }
 
