@@ -51,7 +51,7 @@ type Door struct {
 	proxy  *proxy.Proxy
 	auth   Authenticator
 	router Router
-	models *modelList
+	models *ModelList
 	watch  Observer
 	log    *slog.Logger
 	limits atomic.Pointer[Limits]
@@ -73,7 +73,9 @@ type Options struct {
 // New returns a door.
 func New(o Options) *Door {
 	d := &Door{codecs: o.Codecs, proxy: o.Proxy, auth: o.Auth, router: o.Router, watch: o.Watch, log: o.Log}
-	d.models = newModelList(o.Router, o.Lists, o.Log)
+	d.models = NewModelList(o.Router, o.Lists, func(provider string, err error) {
+		d.log.Warn("a provider's model list is not to be had", "provider", provider, "error", err.Error())
+	})
 	d.SetLimits(o.Limits)
 	return d
 }

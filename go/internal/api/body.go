@@ -189,11 +189,12 @@ func tooLarge(limit int64) *llm.Error {
 
 // bodyError puts a failure to read into words for the client.
 func bodyError(err error, encoding string, limit int64) error {
+	if err == nil {
+		return nil // before the variables below, which each cost an object
+	}
 	var known *llm.Error
 	var network net.Error
 	switch {
-	case err == nil:
-		return nil
 	case errors.As(err, &known):
 		return known
 	case errors.Is(err, errTooLarge), errors.Is(err, zstd.ErrWindowSizeExceeded):

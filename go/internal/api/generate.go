@@ -64,7 +64,7 @@ func (d *Door) admit(c *gin.Context, codec protocol.Codec, op llm.Operation, bod
 	call.Head.EstimatedInput = int64(len(text)+3) / 4
 	call.Estimate = tokens.EstimateRequest
 	call.Body, call.Header, call.Query = text, travelling(c.Request.Header), travellingQuery(c.Request)
-	return call.Prepare(), nil
+	return call, nil
 }
 
 // principal returns who sent a request and may call models.
