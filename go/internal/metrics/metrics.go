@@ -21,14 +21,29 @@ import (
 type Metrics struct {
 	registry *prometheus.Registry
 
-	attempts   *prometheus.CounterVec
-	tokens     *prometheus.CounterVec
-	firstToken *prometheus.HistogramVec
-	duration   *prometheus.HistogramVec
+	attempts   *series[attempt, prometheus.Counter]
+	tokens     *series[class, prometheus.Counter]
+	firstToken *series[string, prometheus.Observer]
+	duration   *series[operation, prometheus.Observer]
 	findings   *prometheus.CounterVec
 	refused    *prometheus.CounterVec
 	streams    prometheus.Gauge
 }
+
+// The labels of what every attempt counts.
+type (
+	attempt struct {
+		provider string
+		op       llm.Operation
+		outcome  ledger.Outcome
+		status   int
+	}
+	class     struct{ provider, name string }
+	operation struct {
+		provider string
+		op       llm.Operation
+	}
+)
 
 // seconds are the buckets of answers that may take from milliseconds to
 // minutes.
@@ -36,20 +51,28 @@ var seconds = []float64{.005, .025, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 180}
 
 // New returns metrics that stand at zero.
 func New() *Metrics {
+	attempts := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "tokligence_attempts_total", Help: "Attempts at upstreams, by how they ended.",
+	}, []string{"provider", "operation", "outcome", "status"})
+	tokens := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "tokligence_tokens_total", Help: "Tokens used, by class.",
+	}, []string{"provider", "class"})
+	firstToken := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "tokligence_first_token_seconds", Help: "Time to the first content of an answer.", Buckets: seconds,
+	}, []string{"provider"})
+	duration := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "tokligence_attempt_seconds", Help: "Duration of attempts.", Buckets: seconds,
+	}, []string{"provider", "operation"})
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
-		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "tokligence_attempts_total", Help: "Attempts at upstreams, by how they ended.",
-		}, []string{"provider", "operation", "outcome", "status"}),
-		tokens: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "tokligence_tokens_total", Help: "Tokens used, by class.",
-		}, []string{"provider", "class"}),
-		firstToken: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "tokligence_first_token_seconds", Help: "Time to the first content of an answer.", Buckets: seconds,
-		}, []string{"provider"}),
-		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "tokligence_attempt_seconds", Help: "Duration of attempts.", Buckets: seconds,
-		}, []string{"provider", "operation"}),
+		attempts: newSeries(func(l attempt) prometheus.Counter {
+			return attempts.WithLabelValues(l.provider, string(l.op), string(l.outcome), strconv.Itoa(l.status))
+		}),
+		tokens:     newSeries(func(l class) prometheus.Counter { return tokens.WithLabelValues(l.provider, l.name) }),
+		firstToken: newSeries(func(provider string) prometheus.Observer { return firstToken.WithLabelValues(provider) }),
+		duration: newSeries(func(l operation) prometheus.Observer {
+			return duration.WithLabelValues(l.provider, string(l.op))
+		}),
 		findings: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tokligence_findings_total", Help: "Fields that a translation could not carry as they were.",
 		}, []string{"class"}),
@@ -65,7 +88,7 @@ func New() *Metrics {
 		ConstLabels: prometheus.Labels{"version": version.Version()},
 	}, func() float64 { return 1 })
 	m.registry.MustRegister(
-		m.attempts, m.tokens, m.firstToken, m.duration, m.findings, m.refused, m.streams, build,
+		attempts, tokens, firstToken, duration, m.findings, m.refused, m.streams, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	return m
@@ -84,13 +107,13 @@ func (m *Metrics) Gauge(name, help string, read func() float64) {
 // Attempted counts an attempt.
 func (m *Metrics) Attempted(c route.Candidate, op llm.Operation, a ledger.Attempt) {
 	name := c.Provider.Name()
-	m.attempts.WithLabelValues(name, string(op), string(a.Outcome), strconv.Itoa(a.Status)).Inc()
-	m.duration.WithLabelValues(name, string(op)).Observe(a.Total.Seconds())
+	m.attempts.of(attempt{name, op, a.Outcome, a.Status}).Inc()
+	m.duration.of(operation{name, op}).Observe(a.Total.Seconds())
 	if a.FirstToken > 0 {
-		m.firstToken.WithLabelValues(name).Observe(a.FirstToken.Seconds())
+		m.firstToken.of(name).Observe(a.FirstToken.Seconds())
 	}
 	u := &a.Usage
-	for _, class := range [...]struct {
+	for _, used := range [...]struct {
 		name  string
 		count llm.Count
 	}{
@@ -101,8 +124,8 @@ func (m *Metrics) Attempted(c route.Candidate, op llm.Operation, a ledger.Attemp
 		{"reasoning", u.Reasoning},
 		{"media", llm.Known(u.AudioIn.N + u.AudioOut.N + u.ImageIn.N + u.ImageOut.N)},
 	} {
-		if class.count.N > 0 {
-			m.tokens.WithLabelValues(name, class.name).Add(float64(class.count.N))
+		if used.count.N > 0 {
+			m.tokens.of(class{name, used.name}).Add(float64(used.count.N))
 		}
 	}
 }

@@ -78,7 +78,7 @@ func BenchmarkFrame(b *testing.B) {
 				b.ReportAllocs()
 				b.ResetTimer()
 				for n := 0; n < b.N; n += perCall {
-					call := (&proxy.Call{ID: "call", Codec: all[from], Head: head, Body: body, Started: time.Now()}).Prepare()
+					call := &proxy.Call{ID: "call", Codec: all[from], Head: head, Body: body, Started: time.Now()}
 					if err := p.Serve(b.Context(), &sink{http.Header{}}, call); err != nil {
 						b.Fatal(err)
 					}

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/tokligence/tokligence-gateway/go/internal/identity"
@@ -27,31 +26,46 @@ type Call struct {
 	// is decoded; until then Head.EstimatedInput is a rough guess.
 	Estimate func(*llm.Request) int64
 
-	decode func() (*llm.Request, error)
-	names  func() (*protocol.NameMap, error)
+	decoded *decoded
 }
 
-// Prepare makes the body decodable: at most once, and only if asked.
-func (c *Call) Prepare() *Call {
-	c.decode = sync.OnceValues(func() (*llm.Request, error) {
-		req, err := c.Codec.DecodeRequest(c.Body)
-		if err == nil && c.Estimate != nil {
-			c.Head.EstimatedInput = c.Estimate(req)
-		}
-		return req, err
-	})
-	c.names = sync.OnceValues(func() (*protocol.NameMap, error) {
-		req, err := c.decode()
-		if err != nil {
-			return nil, err
-		}
-		return protocol.Names(req)
-	})
-	return c
+// decoded is a call in the neutral form, or why it has none.
+type decoded struct {
+	request *llm.Request
+	err     error
+
+	names    *protocol.NameMap
+	namesErr error
+	named    bool
 }
 
-// Request returns the call in the neutral form.
-func (c *Call) Request() (*llm.Request, error) { return c.decode() }
+// Request returns the call in the neutral form. The body is decoded at most
+// once, and only if asked for.
+func (c *Call) Request() (*llm.Request, error) {
+	if c.decoded == nil {
+		d := &decoded{}
+		d.request, d.err = c.Codec.DecodeRequest(c.Body)
+		if d.err == nil && c.Estimate != nil {
+			c.Head.EstimatedInput = c.Estimate(d.request)
+		}
+		c.decoded = d
+	}
+	return c.decoded.request, c.decoded.err
+}
+
+// names returns what the call's tools are called on either side.
+func (c *Call) names() (*protocol.NameMap, error) {
+	req, err := c.Request()
+	if err != nil {
+		return nil, err
+	}
+	d := c.decoded
+	if !d.named {
+		d.names, d.namesErr = protocol.Names(req)
+		d.named = true
+	}
+	return d.names, d.namesErr
+}
 
 func (c *Call) query(p *Policy) route.Query {
 	return route.Query{

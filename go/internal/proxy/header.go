@@ -3,7 +3,6 @@ package proxy
 import (
 	"context"
 	"log/slog"
-	"mime"
 	"net/http"
 	"strconv"
 	"strings"
@@ -12,10 +11,13 @@ import (
 // reply prepares the headers of a successful answer.
 func (t *try) reply(from http.Header, contentType string) http.Header {
 	h := travelling(from)
-	h["Content-Type"] = []string{contentType}
-	h["X-Tokligence-Route"] = []string{t.cand.Route}
+	values := [...]string{contentType, t.cand.Route, "no-cache", t.requestID}
+	h["Content-Type"], h["X-Tokligence-Route"] = values[0:1:1], values[1:2:2]
 	if t.call.Head.Stream {
-		h["Cache-Control"] = []string{"no-cache"}
+		h["Cache-Control"] = values[2:3:3]
+	}
+	if t.requestID != "" {
+		h["X-Upstream-Request-Id"] = values[3:4:4]
 	}
 	t.announce(h)
 	return h
@@ -62,8 +64,8 @@ func upstreamID(h http.Header) string {
 }
 
 func isStream(h http.Header) bool {
-	kind, _, err := mime.ParseMediaType(h.Get("Content-Type"))
-	return err == nil && kind == "text/event-stream"
+	kind, _, _ := strings.Cut(h.Get("Content-Type"), ";")
+	return strings.EqualFold(strings.TrimSpace(kind), "text/event-stream")
 }
 
 // travelling returns the upstream's headers that mean something to the client.
@@ -78,9 +80,6 @@ func travelling(from http.Header) http.Header {
 				h[name] = values
 			}
 		}
-	}
-	if id := upstreamID(from); id != "" {
-		h["X-Upstream-Request-Id"] = []string{id}
 	}
 	return h
 }

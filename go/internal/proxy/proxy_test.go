@@ -298,10 +298,10 @@ func (b *bench) serve(w http.ResponseWriter, r *http.Request) {
 	head, err := codec.Peek(op, body)
 	if err == nil {
 		head.RequestID, head.EstimatedInput = r.Header.Get("X-Request-Id"), 42
-		call := (&proxy.Call{
+		call := &proxy.Call{
 			ID: head.RequestID, Codec: codec, Head: head, Body: body, Started: time.Now(),
 			Principal: identity.LocalOwner(), Header: http.Header{"Anthropic-Beta": {"b1"}}, Query: "beta=true",
-		}).Prepare()
+		}
 		ctx := r.Context()
 		if b.ctx != nil {
 			ctx = b.ctx(ctx)

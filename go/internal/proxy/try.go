@@ -41,9 +41,9 @@ type try struct {
 
 // run makes the attempt and writes its row, whatever happens.
 func (t *try) run(ctx context.Context) *llm.Error {
-	up, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
-	watch := t.watchClient(ctx, cancel)
+	up := newLeash(ctx)
+	defer up.cancel()
+	watch := t.watchClient(ctx, up.cancel)
 	defer t.crashed()
 	defer watch.stop()
 	err := t.exchange(up, watch)

@@ -85,6 +85,7 @@ func (l lite) String() string        { return "SQLite file " + l.path }
 const (
 	readers     = 4
 	busyTimeout = "busy_timeout(5000)" // ms
+	pageSize    = "page_size(8192)"    // bytes, of a new file: a page is three writes, and rows come in hundreds
 )
 
 // open gives writes one connection, since SQLite has one writer, and reads
@@ -102,7 +103,7 @@ func (l lite) open(ctx context.Context) (write, read *gorm.DB, err error) {
 		"_time_format": {"sqlite"},
 	}
 	writing := url.Values{"_txlock": {"immediate"}, "_time_format": common["_time_format"]}
-	writing["_pragma"] = append([]string{"journal_mode(WAL)"}, common["_pragma"]...)
+	writing["_pragma"] = append([]string{pageSize, "journal_mode(WAL)"}, common["_pragma"]...)
 	common["_pragma"] = append(common["_pragma"], "query_only(1)")
 
 	if write, err = l.pool(ctx, writing, 1); err != nil {

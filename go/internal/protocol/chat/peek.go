@@ -16,8 +16,10 @@ func (*Codec) Peek(op llm.Operation, body []byte) (protocol.Head, error) {
 	if op == llm.Embed {
 		visit = p.embedding
 	}
-	err := protocol.Members(body, visit)
-	return p.head, inWords(err)
+	if err := protocol.Members(body, visit); err != nil {
+		return p.head, inWords(err)
+	}
+	return p.head, nil
 }
 
 func (p *peeker) member(name string, v []byte, at protocol.Span) error {

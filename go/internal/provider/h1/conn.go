@@ -72,11 +72,19 @@ type conn struct {
 	stopWatch func() bool
 }
 
+// afterFuncer is a context that does by itself what context.AfterFunc does,
+// which would wrap it in three objects more.
+type afterFuncer interface {
+	AfterFunc(f func()) (stop func() bool)
+}
+
 // exchange sends a request and reads the head of its answer.
 func (cn *conn) exchange(ctx context.Context, req *http.Request) (*http.Response, error) {
 	cn.before, cn.wrote, cn.heard = cn.sent(), false, false
 	cn.stopWatch = nil
-	if ctx.Done() != nil {
+	if own, ok := ctx.(afterFuncer); ok {
+		cn.stopWatch = own.AfterFunc(cn.onCancel)
+	} else if ctx.Done() != nil {
 		cn.stopWatch = context.AfterFunc(ctx, cn.onCancel)
 	}
 	x := &answer{}

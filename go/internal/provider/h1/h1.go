@@ -186,7 +186,7 @@ func check(req *http.Request) error {
 		return errors.New("h1: the method is not a token")
 	case strings.ContainsFunc(req.URL.RawQuery, func(r rune) bool { return r <= ' ' || r == 0x7f }):
 		return errors.New("h1: the query holds a control character or a space")
-	case !isHost(req.URL.Host) || !isHost(req.Host):
+	case !isHost(req.URL.Host) || req.Host != req.URL.Host && !isHost(req.Host):
 		return errors.New("h1: the host holds a character that no host has")
 	}
 	for name, values := range req.Header {
@@ -203,7 +203,13 @@ func check(req *http.Request) error {
 }
 
 func isHost(s string) bool {
-	return !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune("/?#@\\", r) })
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c <= ' ', c >= 0x7f, c == '/', c == '?', c == '#', c == '@', c == '\\':
+			return false
+		}
+	}
+	return true
 }
 
 func method(req *http.Request) string {

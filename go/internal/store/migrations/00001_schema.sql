@@ -91,5 +91,4 @@ CREATE TABLE ledger_entries (
 );
 
 CREATE INDEX ledger_entries_started ON ledger_entries (started_us, request_id, attempt);
-CREATE INDEX ledger_entries_user ON ledger_entries (user_id, started_us);
 CREATE INDEX ledger_entries_chain ON ledger_entries (chain, seq);
