@@ -60,7 +60,7 @@ func (s *steady) load(ctx context.Context, url, key string) {
 		s.mu.Lock()
 		s.ids[resp.Header.Get("X-Request-Id")] = true
 		s.mu.Unlock()
-		time.Sleep(2 * time.Millisecond)
+		time.Sleep(10 * time.Millisecond)
 	}
 }
 
