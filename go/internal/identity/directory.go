@@ -185,7 +185,7 @@ func (d *Directory) Authenticate(credential string) (Principal, error) {
 		return d.owner, nil
 	}
 	if credential == "" {
-		return Principal{}, unauthenticated("no API key was sent: use the header Authorization: Bearer or x-api-key")
+		return Principal{}, unauthenticated("No API key was sent. Send one in the header Authorization: Bearer or x-api-key.")
 	}
 	digest := DigestOf(credential)
 	if d.opts.Personal && subtle.ConstantTimeCompare(digest[:], d.local[:]) == 1 {
@@ -196,15 +196,15 @@ func (d *Directory) Authenticate(credential string) (Principal, error) {
 	if s.snapshot != nil {
 		if h := s.find(digest); h != nil {
 			if age > d.opts.Stale {
-				return Principal{}, unavailable("users and keys could not be read for too long; try again soon", s.failed)
+				return Principal{}, unavailable("Users and keys could not be read for too long. Try again soon.", s.failed)
 			}
 			return h.admit(now)
 		}
 	}
 	if s.snapshot == nil || s.failed != nil || age > d.opts.Fresh {
-		return Principal{}, unavailable("this API key cannot be checked: the database does not answer; try again soon", s.failed)
+		return Principal{}, unavailable("This API key cannot be checked: the database does not answer. Try again soon.", s.failed)
 	}
-	return Principal{}, unauthenticated("this API key is not valid")
+	return Principal{}, unauthenticated("This API key is not valid.")
 }
 
 // Ready returns nil if keys can be checked, else why not.

@@ -57,9 +57,9 @@ func hold(k *Key, u *User, last *snapshot) *holder {
 	}
 	switch {
 	case !k.Revoked.IsZero():
-		h.refusal = unauthenticated("this API key was revoked")
+		h.refusal = unauthenticated("This API key was revoked.")
 	case u.Disabled:
-		h.refusal = unauthenticated("the user of this API key is disabled")
+		h.refusal = unauthenticated("The user of this API key is disabled.")
 	}
 	if last != nil {
 		if old := last.keys[k.Digest]; old != nil && old.principal.KeyID == k.ID {
@@ -85,7 +85,7 @@ func (h *holder) admit(now time.Time) (Principal, error) {
 	}
 	if !h.expires.IsZero() && !now.Before(h.expires) {
 		return Principal{}, unauthenticated(
-			fmt.Sprintf("this API key expired at %s", h.expires.UTC().Format(time.RFC3339)))
+			fmt.Sprintf("This API key expired at %s.", h.expires.UTC().Format(time.RFC3339)))
 	}
 	// Coarse on purpose: a store a minute, not one a request on a shared line.
 	if minute := now.Unix() / 60; h.used.Load() != minute {
