@@ -10,7 +10,7 @@ GOBUILD := CGO_ENABLED=0 go build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)'
 GOTEST  := go test -tags $(TAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test unit lint fmt generate generated check e2e fuzz bench python npm docker snapshot clean deps
+.PHONY: help build run test unit lint fmt generate generated check e2e fuzz bench python npm docker clean deps
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -3,18 +3,18 @@
 set -eu
 cd "$(dirname "$0")/../go"
 time=${FUZZTIME:-5s}
+out=$(mktemp)
+trap 'rm -f "$out"' EXIT
 n=0
 for file in $(grep -rl --include='*_test.go' '^func Fuzz' internal | sort); do
 	dir=$(dirname "$file")
 	for target in $(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$file"); do
 		echo "fuzz $dir $target"
-		go test -tags nomsgpack -run '^$' -fuzz "^$target\$" -fuzztime "$time" -parallel 2 "./$dir" >/tmp/fuzz.$$ 2>&1 || {
-			cat /tmp/fuzz.$$
-			rm -f /tmp/fuzz.$$
+		go test -tags nomsgpack -run '^$' -fuzz "^$target\$" -fuzztime "$time" -parallel 2 "./$dir" >"$out" 2>&1 || {
+			cat "$out"
 			exit 1
 		}
 		n=$((n + 1))
 	done
 done
-rm -f /tmp/fuzz.$$
 echo "$n fuzz targets, $time each"
