@@ -21,10 +21,11 @@ type Feed struct {
 	ended  bool
 }
 
-// NewFeed reads a stream or one body.
-func NewFeed(r io.Reader, stream bool) Feed {
+// NewFeed reads a stream or one body. MaxFrame bounds an event of a stream, in
+// bytes; 0 is sse.DefaultMaxFrame.
+func NewFeed(r io.Reader, stream bool, maxFrame int) Feed {
 	if stream {
-		return Feed{frames: sse.NewScanner(r, 0)}
+		return Feed{frames: sse.NewScanner(r, maxFrame)}
 	}
 	return Feed{body: r}
 }

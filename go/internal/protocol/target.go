@@ -6,6 +6,7 @@ type Target struct {
 	Model     string // the id the upstream wants
 	Origin    string // where seals of this target are valid, see Sealer
 	MaxOutput int    // tokens; 0 unknown
+	MaxFrame  int    // bytes of one event of its stream; 0: the usual bound
 
 	Thinking  string // none, budget, adaptive; "" unknown
 	Reasoning bool   // refuses sampling parameters, wants max_completion_tokens

@@ -34,7 +34,7 @@ type reader struct {
 
 // NewReader reads an answer of a server of this protocol.
 func (*Codec) NewReader(r io.Reader, stream bool, from protocol.Target) protocol.EventReader {
-	rd := &reader{Feed: protocol.NewFeed(r, stream), quirks: from.Quirks, open: speech{index: -1}}
+	rd := &reader{Feed: protocol.NewFeed(r, stream, from.MaxFrame), quirks: from.Quirks, open: speech{index: -1}}
 	if from.Quirks.ThinkTags {
 		rd.think = &thinkTags{}
 	}

@@ -39,7 +39,7 @@ const (
 // NewReader reads an answer: server-sent events, or one body. A body may be an
 // array, which is how the vendor streams without server-sent events.
 func NewReader(r io.Reader, stream bool) protocol.EventReader {
-	return &reader{Feed: protocol.NewFeed(r, stream)}
+	return &reader{Feed: protocol.NewFeed(r, stream, 0)}
 }
 
 // Next returns the next event.

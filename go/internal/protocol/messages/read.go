@@ -25,8 +25,8 @@ type reader struct {
 }
 
 // NewReader reads a stream or one body.
-func (*Codec) NewReader(r io.Reader, stream bool, _ protocol.Target) protocol.EventReader {
-	return &reader{Feed: protocol.NewFeed(r, stream)}
+func (*Codec) NewReader(r io.Reader, stream bool, from protocol.Target) protocol.EventReader {
+	return &reader{Feed: protocol.NewFeed(r, stream, from.MaxFrame)}
 }
 
 // Next returns the next event. Its Delta is valid until the following call.

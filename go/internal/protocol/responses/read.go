@@ -24,8 +24,8 @@ type reader struct {
 }
 
 // NewReader reads an answer of an upstream.
-func (*Codec) NewReader(r io.Reader, stream bool, _ protocol.Target) protocol.EventReader {
-	return &reader{Feed: protocol.NewFeed(r, stream)}
+func (*Codec) NewReader(r io.Reader, stream bool, from protocol.Target) protocol.EventReader {
+	return &reader{Feed: protocol.NewFeed(r, stream, from.MaxFrame)}
 }
 
 // Next returns the next event.
