@@ -17,7 +17,9 @@ func (t *try) relayEvents(body io.Reader, header http.Header, streamed bool, nam
 		contentType = "text/event-stream"
 		t.ans.prepare(http.StatusOK, t.reply(header, contentType))
 	}
-	reader := t.proxy.codecs[t.cand.Protocol].NewReader(body, streamed, t.cand.Target)
+	from := t.cand.Target
+	from.MaxFrame = t.ans.policy.MaxFrame
+	reader := t.proxy.codecs[t.cand.Protocol].NewReader(body, streamed, from)
 	r := &eventRelay{try: t, names: names, writer: t.call.Codec.NewWriter(t.call.Head)}
 	for {
 		ev, err := reader.Next()
