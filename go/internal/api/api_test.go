@@ -134,6 +134,7 @@ type setup struct {
 	alias  []route.Alias
 	codecs map[llm.Protocol]protocol.Codec
 	lists  map[string]provider.Lister
+	log    io.Writer // nil: nowhere
 }
 
 func codecs() map[llm.Protocol]protocol.Codec {
@@ -169,6 +170,9 @@ func open(t *testing.T, s setup, ups ...*upstream) *gateway {
 		}
 	}
 	log := slog.New(slog.DiscardHandler)
+	if s.log != nil {
+		log = slog.New(slog.NewTextHandler(s.log, nil))
+	}
 	g.ledger, g.store = ledgertest.New(t, ledger.Options{})
 	g.router = route.New(o)
 	p := proxy.New(proxy.Options{Codecs: s.codecs, Planner: g.router, Recorder: g.ledger, Observer: &g.count, Log: log})

@@ -1,7 +1,9 @@
 package api
 
 import (
+	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"time"
@@ -41,13 +43,11 @@ func (d *Door) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 func (d *Door) refuse(w http.ResponseWriter, codec protocol.Codec, head protocol.Head, err error) {
 	failure := llm.AsError(err)
 	d.watch.Refused(failure.Kind)
-	if failure.Kind == llm.Internal {
-		d.log.Error("internal error", "request_id", head.RequestID, "error", err.Error())
-	}
 	status, header, body := codec.EncodeError(failure, head)
 	if own := statused(nil); errors.As(err, &own) {
 		status = own.HTTPStatus()
 	}
+	d.tell(codec, head, failure, status)
 	if own := upstreamWords(failure); own != nil {
 		status, body = failure.Upstream.Status, own
 	}
@@ -63,6 +63,26 @@ func (d *Door) refuse(w http.ResponseWriter, codec protocol.Codec, head protocol
 	}
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(restTime)) // a writer without deadlines has its own
 	send(w, status, body)
+}
+
+// tell logs a refusal, so that whoever is asked about a request finds it by
+// its id. What an upstream refused has been logged with the attempt.
+func (d *Door) tell(codec protocol.Codec, head protocol.Head, failure *llm.Error, status int) {
+	level := slog.LevelInfo
+	switch {
+	case failure.Kind == llm.Internal:
+		level = slog.LevelError
+	case failure.Upstream != nil:
+		return
+	}
+	attrs := []slog.Attr{
+		slog.String("request_id", head.RequestID), slog.String("protocol", string(codec.Name())), slog.String("model", head.Model),
+		slog.Int("status", status), slog.String("kind", failure.Kind.String()), slog.String("error", failure.Message),
+	}
+	if failure.Err != nil {
+		attrs = append(attrs, slog.String("cause", failure.Err.Error()))
+	}
+	d.log.LogAttrs(context.Background(), level, "refused", attrs...)
 }
 
 // restTime bounds the wait for what is left of the body of a request that is
