@@ -193,7 +193,10 @@ func ask(ctx context.Context, name, keyVar string, p provider.Provider) Check {
 		return c
 	}
 	failure := llm.AsError(err)
-	c.Status, c.Detail = Broken, failure.Error()
+	c.Status, c.Detail = Broken, failure.Message
+	if failure.Err != nil {
+		c.Detail += " (" + failure.Err.Error() + ")"
+	}
 	c.Fix = "Check the network, the proxy and the provider's base URL."
 	if up := failure.Upstream; up != nil {
 		switch up.Status {

@@ -22,7 +22,7 @@ func (c *command) doctorCommand() *cobra.Command {
 				err = c.printJSON(checks)
 			} else {
 				for _, check := range checks {
-					fmt.Fprintf(c.out, "%-8s %s: %s\n", check.Status, check.Name, check.Detail)
+					fmt.Fprintf(c.out, "%-8s %s: %s\n", check.Status, check.Name, oneLine(check.Detail))
 					if check.Fix != "" {
 						fmt.Fprintf(c.out, "         %s\n", check.Fix)
 					}

@@ -163,11 +163,14 @@ func expiry(text string, now time.Time) (time.Time, error) {
 	return time.Time{}, usageError{fmt.Errorf("--expires %q: write 12h, 30d, 2027-01-31 or 2027-01-31T12:00:00Z", text)}
 }
 
+// whichKey says how a key is named.
+const whichKey = "the key's id, its name, the part that 'gateway keys list' shows, or the key itself"
+
 func (c *command) keysEnd(
 	verb, short string, end func(*identity.Registry, ctxType, identity.Principal, string) (identity.Key, error),
 ) *cobra.Command {
 	return &cobra.Command{
-		Use: verb + " KEY", Short: short, Args: exactly(1, "the key's id, name, shown part or the key itself"),
+		Use: verb + " KEY", Short: short, Long: short + ".\n\nKEY is " + whichKey + ".", Args: exactly(1, whichKey),
 		RunE: c.withData(func(cmd *cobra.Command, d *app.Data, args []string) error {
 			k, err := end(d.Registry, cmd.Context(), identity.LocalOwner(), args[0])
 			if err != nil {

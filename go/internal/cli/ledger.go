@@ -55,11 +55,11 @@ func (c *command) ledgerVerify() *cobra.Command {
 				for _, fault := range report.Faults {
 					fmt.Fprintln(c.out, fault)
 				}
-				fmt.Fprintf(c.out, "%d rows in %d chains: ", report.Rows, report.Chains)
+				fmt.Fprintf(c.out, "%s in %s: ", counted(report.Rows, "row"), counted(int64(report.Chains), "chain"))
 				if len(report.Faults) == 0 {
 					fmt.Fprintln(c.out, "complete and unchanged.")
 				} else {
-					fmt.Fprintf(c.out, "%d faults.\n", int64(len(report.Faults))+report.More)
+					fmt.Fprintf(c.out, "%s.\n", counted(int64(len(report.Faults))+report.More, "fault"))
 				}
 			}
 			if err == nil && len(report.Faults) > 0 {

@@ -68,7 +68,7 @@ func (c *command) run(ctx context.Context, name string, args []string) int {
 	root.SetErr(c.err)
 	root.SetIn(c.in)
 	c.watchStart(root)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	var usage usageError
 	switch {
 	case err == nil:
@@ -76,7 +76,7 @@ func (c *command) run(ctx context.Context, name string, args []string) int {
 	case errors.Is(err, errTold):
 		return 1
 	case errors.As(err, &usage) || !c.started:
-		fmt.Fprintf(c.err, "%s: %s\nSee '%s --help'.\n", name, err, name)
+		fmt.Fprintf(c.err, "%s: %s\nSee '%s --help'.\n", name, err, cmd.CommandPath())
 		return 2
 	}
 	fmt.Fprintf(c.err, "%s: %s\n", name, describe(err))

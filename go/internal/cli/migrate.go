@@ -39,7 +39,14 @@ func (c *command) migrateCommand() *cobra.Command {
 					Pending  int    `json:"pending"`
 				}{d.Store.String(), before.Current, after.Current, after.Latest, after.Pending})
 			}
-			c.say(c.out, "%s: schema %d of %d, was %d, %d pending.", d.Store, after.Current, after.Latest, before.Current, after.Pending)
+			switch {
+			case after.Pending > 0:
+				c.say(c.out, "%s: schema %d of %d, %d pending.", d.Store, after.Current, after.Latest, after.Pending)
+			case before.Current != after.Current:
+				c.say(c.out, "%s: schema %d, brought up from %d.", d.Store, after.Current, before.Current)
+			default:
+				c.say(c.out, "%s: schema %d, up to date.", d.Store, after.Current)
+			}
 			return nil
 		}),
 	}

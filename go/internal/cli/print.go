@@ -41,13 +41,24 @@ func (c *command) say(w io.Writer, format string, args ...any) {
 	}
 }
 
-// describe puts an error into words for people.
+// describe puts an error into words for people, on one line. The cause of what
+// a person asked for in vain says nothing more.
 func describe(err error) string {
+	text := err.Error()
 	var known *llm.Error
-	if errors.As(err, &known) && known.Err != nil && !strings.Contains(known.Message, known.Err.Error()) {
-		return err.Error()
+	if errors.As(err, &known) && known.Err != nil && (known.Kind == llm.Invalid || known.Kind == llm.NotFound) {
+		text = strings.TrimSuffix(text, ": "+known.Err.Error())
 	}
-	return err.Error()
+	return oneLine(text)
+}
+
+// oneLine joins the lines that some libraries put into their errors.
+func oneLine(text string) string {
+	lines := strings.Split(text, "\n")
+	for i := range lines {
+		lines[i] = strings.TrimSpace(lines[i])
+	}
+	return strings.Join(lines, " ")
 }
 
 // moment is a time for people, "-" if there is none.
@@ -65,6 +76,14 @@ func stamp(t time.Time) *time.Time {
 	}
 	t = t.UTC()
 	return &t
+}
+
+// counted is a number of things.
+func counted(n int64, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return fmt.Sprintf("%d %s", n, thing)
 }
 
 func orDash(s string) string {

@@ -19,7 +19,7 @@ func (c *command) routeCommand() *cobra.Command {
 func (c *command) routeExplain() *cobra.Command {
 	var model, protocol, operation string
 	cmd := &cobra.Command{
-		Use: "explain --model MODEL", Short: "Say which provider would answer a model, and why the others would not", Args: cobra.NoArgs,
+		Use: "explain --model MODEL", Short: "Say which provider would answer a model, and why the others would not", Args: exactly(0, "the model behind --model"),
 		RunE: c.withConfig(func(_ *cobra.Command, cfg *config.Config, _ []string) error {
 			r, err := app.NewRouting(cfg)
 			if err != nil {

@@ -145,7 +145,7 @@ func (c *command) usageTable(cmd *cobra.Command, d *app.Data, sums []ledger.Sum,
 	for _, dim := range dims {
 		head = append(head, strings.ToUpper(string(dim)))
 	}
-	head = append(head, "REQUESTS", "FAILED", "INPUT", "CACHED", "OUTPUT", "REASONING", "COST")
+	head = append(head, "REQUESTS", "FAILED TRIES", "INPUT", "CACHED", "OUTPUT", "REASONING", "COST")
 	rows, unpriced := make([][]string, len(sums)), int64(0)
 	for i, s := range sums {
 		row := make([]string, 0, len(head))
@@ -164,7 +164,7 @@ func (c *command) usageTable(cmd *cobra.Command, d *app.Data, sums []ledger.Sum,
 		return err
 	}
 	if unpriced > 0 {
-		c.say(c.out, "\n%d attempts used tokens that have no price; their cost is unknown, not zero.", unpriced)
+		c.say(c.out, "\n%s used tokens that have no price; the cost of that is unknown, not zero.", counted(unpriced, "attempt"))
 	}
 	return nil
 }

@@ -31,7 +31,7 @@ var build = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	args := []string{"build", "-tags", "nomsgpack", "-o", dir + string(filepath.Separator)}
+	args := []string{"build", "-buildvcs=false", "-tags", "nomsgpack", "-o", dir + string(filepath.Separator)}
 	if os.Getenv("TOKLIGENCE_TEST_RACE") != "" {
 		args = append(args, "-race")
 	}
