@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -74,7 +75,7 @@ func InvalidField(field, format string, args ...any) *Error {
 
 func (e *Error) Error() string {
 	if e.Err != nil {
-		return e.Message + ": " + e.Err.Error()
+		return strings.TrimSuffix(e.Message, ".") + ": " + e.Err.Error()
 	}
 	return e.Message
 }
