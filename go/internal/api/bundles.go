@@ -47,9 +47,32 @@ func greet(c *gin.Context) {
 
 // NotFound answers a path that nothing serves, in the protocol of its family.
 func (d *Door) NotFound(c *gin.Context) {
-	err := llm.Errorf(llm.NotFound, "Unknown path: %s %s. See GET /v1/models for what can be called.",
-		c.Request.Method, c.Request.URL.Path)
-	d.Refuse(c.Writer, c.Request, err)
+	hint := "Served are " + strings.Join(served(), ", ") + "."
+	if near := nearPath(c.Request.URL.Path); near != "" {
+		hint = "Did you mean " + near + "? Look at the client's base URL."
+	}
+	d.Refuse(c.Writer, c.Request, llm.Errorf(llm.NotFound, "Unknown path: %s %s. %s", c.Request.Method, c.Request.URL.Path, hint))
+}
+
+// served are the paths that a client's base URL should lead to.
+func served() []string {
+	return []string{
+		"/v1/chat/completions", "/v1/responses", "/v1/embeddings", "/v1/models",
+		"/anthropic/v1/messages", "/anthropic/v1/messages/count_tokens",
+	}
+}
+
+// nearPath is the path that was meant where a base URL has too little or too
+// much in front: no version, a doubled one, a folder or slash of its own.
+func nearPath(path string) string {
+	path = strings.TrimRight(path, "/")
+	for _, s := range served() {
+		_, tail, _ := strings.Cut(s, "/v1")
+		if strings.HasSuffix(path, tail) {
+			return s
+		}
+	}
+	return ""
 }
 
 // WrongMethod answers a known path asked in the wrong way.

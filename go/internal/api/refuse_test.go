@@ -74,3 +74,23 @@ func TestRefusalsAreLogged(t *testing.T) {
 		})
 	}
 }
+
+func TestUnknownPathsNameNearOnes(t *testing.T) {
+	g := open(t, setup{})
+	for path, want := range map[string]string{
+		"/chat/completions":        "Did you mean /v1/chat/completions?",
+		"//v1/chat/completions":    "Did you mean /v1/chat/completions?",
+		"/v1/v1/chat/completions":  "Did you mean /v1/chat/completions?",
+		"/v1/responses/":           "Did you mean /v1/responses?",
+		"/anthropic/messages":      "Did you mean /anthropic/v1/messages?",
+		"/messages/count_tokens":   "Did you mean /anthropic/v1/messages/count_tokens?",
+		"/anthropic/v1/embeddings": "Did you mean /v1/embeddings?",
+		"/v1/images/generations":   "Served are /v1/chat/completions, ",
+		"/":                        "Served are /v1/chat/completions, ",
+	} {
+		a := g.ask(t, http.MethodPost, path, strings.NewReader("{}"))
+		if a.status != http.StatusNotFound || !strings.Contains(a.body, want) {
+			t.Errorf("%s: %d %s, want %s", path, a.status, a.body, want)
+		}
+	}
+}
