@@ -101,6 +101,13 @@ func stringEnd(b []byte, i int) (int, error) {
 // valueEnd returns the index just after the value that starts at b[i].
 // Brackets and strings are checked, scalars are only delimited.
 func valueEnd(b []byte, i int) (int, error) {
+	if i < len(b) && b[i] == '"' {
+		return stringEnd(b, i) // before the memory for brackets, which is set to zero
+	}
+	return nestedEnd(b, i)
+}
+
+func nestedEnd(b []byte, i int) (int, error) {
 	var kinds [MaxDepth/64 + 1]uint64 // one bit a level: 1 is an object
 	depth := 0
 	for {

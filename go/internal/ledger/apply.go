@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	gather = 100 * time.Millisecond // for rows to come together in a batch
+	gather = 200 * time.Millisecond // for rows to come together in a batch
 
 	// maxHeld is how many segments may be kept only for calls that take long;
 	// then their openings are written again.

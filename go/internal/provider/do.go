@@ -84,11 +84,10 @@ func outgoing(fixed, from http.Header, names []string) http.Header {
 func (p *HTTP) send(
 	ctx context.Context, method string, at *url.URL, header http.Header, req *Request, wait time.Duration,
 ) (*http.Response, error) {
+	blank := http.Request{Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
 	for range maxRedirects {
-		out := (&http.Request{
-			Method: method, URL: at, Host: at.Host, Header: header,
-			Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		}).WithContext(ctx)
+		out := blank.WithContext(ctx)
+		out.Method, out.URL, out.Host, out.Header = method, at, at.Host, header
 		if method != http.MethodGet {
 			body := h1.NewBody(req.Body)
 			body.HeaderTimeout = wait

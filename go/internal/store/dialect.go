@@ -103,7 +103,9 @@ func (l lite) open(ctx context.Context) (write, read *gorm.DB, err error) {
 		"_time_format": {"sqlite"},
 	}
 	writing := url.Values{"_txlock": {"immediate"}, "_time_format": common["_time_format"]}
-	writing["_pragma"] = append([]string{pageSize, "journal_mode(WAL)"}, common["_pragma"]...)
+	// What a statement of many rows might have to undo is kept in memory: by
+	// default it goes to a file, and is thrown away.
+	writing["_pragma"] = append([]string{pageSize, "journal_mode(WAL)", "temp_store(MEMORY)"}, common["_pragma"]...)
 	common["_pragma"] = append(common["_pragma"], "query_only(1)")
 
 	if write, err = l.pool(ctx, writing, 1); err != nil {

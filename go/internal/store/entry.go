@@ -77,15 +77,28 @@ func (c *count) Scan(value any) error {
 }
 
 // appendTo implements row. A test holds the order.
-func (r entryRow) appendTo(args []any) []any {
-	return append(args,
-		r.RequestID, r.Attempt, r.Chain, r.Seq, r.Hash, r.OrgID, r.TeamID, r.UserID, r.KeyID, r.KeyName,
-		r.Operation, r.ClientProtocol, r.UpstreamProtocol, r.Provider, r.ModelRequested, r.ModelSent, r.ModelServed,
-		r.UpstreamID, r.Tier,
-		r.InputTokens.arg(), r.CacheReadTokens.arg(), r.CacheWrite5m.arg(), r.CacheWrite1h.arg(), r.OutputTokens.arg(),
-		r.ReasoningTokens.arg(), r.AudioInTokens.arg(), r.AudioOutTokens.arg(), r.ImageInTokens.arg(), r.ImageOutTokens.arg(),
-		r.UsageSource, r.ProviderCost.arg(), r.Cost.arg(), r.PriceVersion, r.Outcome, r.Status, r.ErrorKind, r.Stop,
-		r.StartedUS, r.Day, r.FirstToken, r.Duration, r.BytesIn, r.BytesOut, r.Findings)
+func (r entryRow) appendTo(to *arguments) {
+	to.text(r.RequestID)
+	to.number(r.Attempt)
+	to.text(r.Chain)
+	to.number(r.Seq)
+	to.list = append(to.list, r.Hash)
+	to.texts(
+		r.OrgID, r.TeamID, r.UserID, r.KeyID, r.KeyName, r.Operation, r.ClientProtocol, r.UpstreamProtocol,
+		r.Provider, r.ModelRequested, r.ModelSent, r.ModelServed, r.UpstreamID, r.Tier)
+	to.counts(
+		r.InputTokens, r.CacheReadTokens, r.CacheWrite5m, r.CacheWrite1h, r.OutputTokens, r.ReasoningTokens,
+		r.AudioInTokens, r.AudioOutTokens, r.ImageInTokens, r.ImageOutTokens)
+	to.text(r.UsageSource)
+	to.counts(r.ProviderCost, r.Cost)
+	to.texts(r.PriceVersion, r.Outcome)
+	to.number(r.Status)
+	to.texts(r.ErrorKind, r.Stop)
+	to.number(r.StartedUS)
+	to.text(r.Day)
+	for _, n := range [...]int64{r.FirstToken, r.Duration, r.BytesIn, r.BytesOut, r.Findings} {
+		to.number(n)
+	}
 }
 
 // arg is the count as a driver takes it.

@@ -14,7 +14,40 @@ import (
 
 // row gives the values of its columns in the order of gorm's schema.
 type row interface {
-	appendTo(args []any) []any
+	appendTo(args *arguments)
+}
+
+// arguments are the values of several rows, one after the other.
+type arguments struct {
+	list  []any
+	width int // values of a row
+}
+
+// text adds a text. Most are the same as in the row before, and need not be
+// put on the heap again to become an any.
+func (a *arguments) text(s string) {
+	if above := len(a.list) - a.width; above >= 0 {
+		if old, ok := a.list[above].(string); ok && old == s {
+			a.list = append(a.list, a.list[above])
+			return
+		}
+	}
+	a.list = append(a.list, s)
+}
+
+func (a *arguments) texts(all ...string) {
+	for _, s := range all {
+		a.text(s)
+	}
+}
+
+func (a *arguments) number(n int64) { a.list = append(a.list, n) }
+
+// counts adds counts, NULL for those that are absent.
+func (a *arguments) counts(all ...count) {
+	for _, c := range all {
+		a.list = append(a.list, c.arg())
+	}
 }
 
 // bulk adds many rows at a time to one table, past gorm: the ledger's rows
@@ -73,13 +106,14 @@ func (b *bulk[R]) insertNew(tx *gorm.DB, rows []R) (int64, error) {
 		return 0, fmt.Errorf("rows are added in a %T, not in a transaction", tx.Statement.ConnPool)
 	}
 	ctx, added := tx.Statement.Context, int64(0)
-	args := make([]any, 0, min(len(rows), maxChunk)*len(b.table.DBNames))
+	args := arguments{width: len(b.table.DBNames)}
+	args.list = make([]any, 0, min(len(rows), maxChunk)*args.width)
 	for chunk := range chunks(rows) {
-		args = args[:0]
+		args.list = args.list[:0]
 		for i := range chunk {
-			args = chunk[i].appendTo(args)
+			chunk[i].appendTo(&args)
 		}
-		result, err := b.exec(ctx, conn, len(chunk), args)
+		result, err := b.exec(ctx, conn, len(chunk), args.list)
 		if err != nil {
 			return 0, err
 		}

@@ -31,7 +31,9 @@ func TestEntryRowKeepsTheOrderOfItsColumns(t *testing.T) {
 		default:
 			t.Fatalf("column %s is a %s", name, at.Type())
 		}
-		args := row.appendTo(nil)
+		to := arguments{width: len(table.DBNames)}
+		row.appendTo(&to)
+		args := to.list
 		if len(args) != len(table.DBNames) {
 			t.Fatalf("%d values for %d columns", len(args), len(table.DBNames))
 		}
@@ -41,5 +43,22 @@ func TestEntryRowKeepsTheOrderOfItsColumns(t *testing.T) {
 				t.Errorf("column %d (%s): value %d is %v", i, name, j, arg)
 			}
 		}
+	}
+}
+
+// TestArgumentsRepeatTheRowAbove only where it says the same.
+func TestArgumentsRepeatTheRowAbove(t *testing.T) {
+	a := arguments{width: 3}
+	for _, s := range []string{"one", "two", "", "one", "TWO", "3"} {
+		a.text(s)
+	}
+	a.number(4)
+	a.texts("TWO", "3")
+	want := []any{"one", "two", "", "one", "TWO", "3", int64(4), "TWO", "3"}
+	if !reflect.DeepEqual(a.list, want) {
+		t.Errorf("got %v, want %v", a.list, want)
+	}
+	if n := testing.AllocsPerRun(10, func() { a.list = a.list[:len(a.list)-3]; a.texts("one", "TWO", "3") }); n > 1 {
+		t.Errorf("%v allocations for texts of which one is new", n)
 	}
 }
