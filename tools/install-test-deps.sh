@@ -1,9 +1,41 @@
 #!/bin/sh
-# Installs what the tests need and a plain machine may lack: a PostgreSQL
-# server (the tests start their own; the one of the system is left alone) and,
-# in the project's own folders, the official Node and Python clients.
+# Installs what the tests need and a plain machine may lack: a C compiler, for
+# Go's race detector, a PostgreSQL server (the tests start their own; the one
+# of the system is left alone) and, in the project's own folders, the official
+# Node and Python clients.
 set -eu
 cd "$(dirname "$0")/.."
+
+# as_root COMMAND... runs a command that changes the system.
+as_root() {
+	if [ "$(id -u)" = 0 ]; then
+		"$@"
+	elif command -v sudo >/dev/null 2>&1; then
+		sudo "$@"
+	else
+		echo "Run this as root: it installs packages." >&2
+		exit 1
+	fi
+}
+
+# install WHAT PACKAGE... installs packages of the system.
+install() {
+	what=$1
+	shift
+	if ! command -v apt-get >/dev/null 2>&1; then
+		echo "Install $what with your package manager, then run this again." >&2
+		exit 1
+	fi
+	set -- env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@"
+	as_root "$@" >/dev/null 2>&1 || {
+		as_root apt-get update -q
+		as_root "$@"
+	}
+}
+
+if ! command -v "$(go env CC)" >/dev/null 2>&1; then
+	install "a C compiler" gcc libc6-dev
+fi
 
 clients() {
 	js=go/test/sdk/js
@@ -32,24 +64,10 @@ if command -v initdb >/dev/null 2>&1; then
 	exit 0
 fi
 
-if ! command -v apt-get >/dev/null 2>&1; then
-	echo "Install a PostgreSQL server (13 or newer) with your package manager, then run this again." >&2
-	exit 1
-fi
-sudo=
-if [ "$(id -u)" != 0 ]; then
-	command -v sudo >/dev/null 2>&1 || { echo "Run this as root: it installs packages." >&2; exit 1; }
-	sudo=sudo
-fi
-
 # No cluster of the system: it would start a server nobody asked for.
-if [ ! -e /etc/postgresql-common/createcluster.conf ]; then
-	$sudo mkdir -p /etc/postgresql-common
-	echo "create_main_cluster = false" | $sudo tee /etc/postgresql-common/createcluster.conf >/dev/null
+if command -v apt-get >/dev/null 2>&1 && [ ! -e /etc/postgresql-common/createcluster.conf ]; then
+	as_root mkdir -p /etc/postgresql-common
+	echo "create_main_cluster = false" | as_root tee /etc/postgresql-common/createcluster.conf >/dev/null
 fi
-export DEBIAN_FRONTEND=noninteractive
-$sudo apt-get install -y -q --no-install-recommends postgresql >/dev/null 2>&1 || {
-	$sudo apt-get update -q
-	$sudo apt-get install -y -q --no-install-recommends postgresql
-}
+install "a PostgreSQL server (13 or newer)" postgresql
 echo "PostgreSQL: $(ls -d /usr/lib/postgresql/*/bin)"
