@@ -39,7 +39,11 @@ func (c *command) configOptions(cmd *cobra.Command) config.Options {
 
 // load reads the configuration. Warnings go to people, not into output.
 func (c *command) load(cmd *cobra.Command) (*config.Config, error) {
-	cfg, err := config.Load(c.configOptions(cmd))
+	return c.loadWith(c.configOptions(cmd))
+}
+
+func (c *command) loadWith(o config.Options) (*config.Config, error) {
+	cfg, err := config.Load(o)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +56,9 @@ func (c *command) load(cmd *cobra.Command) (*config.Config, error) {
 // withConfig runs a command on the configuration.
 func (c *command) withConfig(run func(cmd *cobra.Command, cfg *config.Config, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
-		cfg, err := c.load(cmd)
+		o := c.configOptions(cmd)
+		o.Offline = true // only the daemon listens
+		cfg, err := c.loadWith(o)
 		if err != nil {
 			return err
 		}

@@ -14,6 +14,7 @@ const FileName = "config.yaml"
 // Options say where a configuration is to be read from.
 type Options struct {
 	Presets  []string          // what providers may be; nil: anything
+	Offline  bool              // nothing will listen: who could reach it is no matter
 	Env      []string          // NAME=value; nil: the environment of the process
 	Flags    map[string]string // the flags that were given, by name
 	OtherEnv []string          // variables of our prefix that other programs read

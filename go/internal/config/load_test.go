@@ -256,3 +256,16 @@ func TestProxies(t *testing.T) {
 		}
 	}
 }
+
+// TestOfflineAsksNobodyWhoCouldListen lets commands run in the environment of
+// a daemon, of which they may see only a part.
+func TestOfflineAsksNobodyWhoCouldListen(t *testing.T) {
+	o := Options{Env: []string{"HOME=" + t.TempDir(), "TOKLIGENCE_LISTEN=0.0.0.0:8081"}}
+	if _, err := Load(o); err == nil {
+		t.Error("a daemon would listen beyond loopback without authentication")
+	}
+	o.Offline = true
+	if _, err := Load(o); err != nil {
+		t.Errorf("a command that does not listen: %v", err)
+	}
+}

@@ -36,6 +36,7 @@ func (l *loader) validateAccess(c *Config) {
 		l.fault("listen", from, err)
 		return
 	}
+	beyond = beyond && !l.Offline
 	if l.faulty("api_key") || l.faulty("mode") || l.faulty("auth.disabled") {
 		return
 	}

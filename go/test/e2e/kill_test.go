@@ -58,6 +58,12 @@ type answered struct {
 	ids map[string]bool
 }
 
+func (a *answered) count() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.ids)
+}
+
 // load sends calls until ctx ends: streamed ones and whole ones.
 func (a *answered) load(ctx context.Context, url string, worker int) {
 	client := &http.Client{Transport: &http.Transport{}}

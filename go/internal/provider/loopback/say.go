@@ -174,6 +174,7 @@ func (s *script) cutUp(text string) iter.Seq[string] {
 	n := s.words.chunks
 	if n == 0 {
 		n = min((len(text)+pieceBytes-1)/pieceBytes, maxPieces)
+		n = max(n, min(s.words.cut-s.pieces, len(text))) // so that there is a place to cut
 	}
 	return func(yield func(string) bool) {
 		for ; len(text) > 0; n-- {
