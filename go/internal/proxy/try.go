@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -188,6 +189,13 @@ func (t *try) refused(resp *http.Response, same bool) *llm.Error {
 	}
 	failure.Upstream.Provider = t.row.Provider
 	failure.Upstream.RequestID = t.requestID
+	switch resp.StatusCode {
+	case http.StatusUnauthorized, http.StatusPaymentRequired, http.StatusForbidden:
+		if failure.Kind == llm.BadUpstream {
+			failure.Message = fmt.Sprintf("The provider %s refused the gateway's own key or account (status %d). "+
+				"Whoever runs the gateway must mend it; 'gateway doctor' tells more.", t.row.Provider, resp.StatusCode)
+		}
+	}
 	if !same {
 		failure.Upstream.Body = nil
 	}
