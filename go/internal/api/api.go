@@ -80,6 +80,9 @@ func New(o Options) *Door {
 	return d
 }
 
+// ForgetModels makes the model lists ask the providers anew.
+func (d *Door) ForgetModels() { d.models.Forget() }
+
 // SetLimits replaces the limits for the requests that come.
 func (d *Door) SetLimits(l Limits) {
 	orDefault(&l.BodyBytes, 50<<20)

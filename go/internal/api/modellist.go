@@ -42,6 +42,16 @@ type reported struct {
 	models []provider.ModelInfo
 }
 
+// Forget makes the list ask everybody anew: other keys see other models.
+func (m *ModelList) Forget() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for name, entry := range m.known {
+		entry.at = time.Time{}
+		m.known[name] = entry
+	}
+}
+
 // fresh reports whether there is no need to ask again.
 func (r *reported) fresh(keep time.Duration) bool {
 	if r.failed {

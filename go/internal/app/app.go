@@ -209,7 +209,14 @@ func (a *App) Patience() time.Duration {
 }
 
 // Close ends an App that did not start.
-func (a *App) Close() error { return a.close() }
+func (a *App) Close() error {
+	if a.server == nil {
+		return a.close()
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	return errors.Join(a.server.Shutdown(ctx), a.close())
+}
 
 func (a *App) close() error {
 	if a.stop != nil {

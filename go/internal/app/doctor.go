@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"sync"
@@ -159,7 +160,7 @@ func (r *Routing) examine(ctx context.Context) []Check {
 		ready++
 		wg.Go(func() {
 			results[i] = []Check{ask(ctx, info.Name, info.KeyVar, info.Provider)}
-			if c, told := clock(ctx, r.Upstreams.origins[info.Name]); told {
+			if c, told := clock(ctx, r.Upstreams.origins[info.Name], http.ProxyURL(r.Upstreams.proxies[info.Name])); told {
 				results[i] = append(results[i], c)
 			}
 		})
@@ -203,6 +204,9 @@ func ask(ctx context.Context, name, keyVar string, p provider.Provider) Check {
 		case http.StatusUnauthorized, http.StatusForbidden:
 			c.Detail = fmt.Sprintf("it refuses the key (status %d)", up.Status)
 			c.Fix = "Set " + keyVar + " to a key that is valid and not expired."
+		case http.StatusTooManyRequests:
+			c.Status, c.Detail = Odd, "it answers, and asks to be left alone for a while (status 429)"
+			c.Fix = "Wait, or look at the account's limits with the provider."
 		case http.StatusNotFound, http.StatusMethodNotAllowed:
 			c.Status, c.Detail = Odd, "it answers, but lists no models"
 			c.Fix = "If calls fail, check the provider's base URL."
@@ -212,14 +216,15 @@ func ask(ctx context.Context, name, keyVar string, p provider.Provider) Check {
 }
 
 // clock compares this machine's clock with a provider's.
-func clock(ctx context.Context, origin string) (Check, bool) {
+func clock(ctx context.Context, origin string, proxy func(*http.Request) (*url.URL, error)) (Check, bool) {
 	ctx, cancel := context.WithTimeout(ctx, probeTime)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodHead, origin, nil)
 	if err != nil {
 		return Check{}, false
 	}
-	resp, err := http.DefaultTransport.RoundTrip(req)
+	transport := &http.Transport{Proxy: proxy, DisableKeepAlives: true}
+	resp, err := transport.RoundTrip(req)
 	if err != nil {
 		return Check{}, false
 	}

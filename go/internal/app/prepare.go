@@ -27,20 +27,31 @@ func (a *App) prepare(ctx context.Context) error {
 		return err
 	}
 	a.log.Error("the database is not ready; trying on", "database", a.data.Store.String(), "error", err.Error())
-	a.running.Go(func() {
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-time.After(retryPause):
-			}
-			if err := a.tryPrepare(ctx); err == nil {
-				a.log.Info("the database is ready", "database", a.data.Store.String())
-				return
-			}
-		}
-	})
+	a.running.Go(func() { a.prepareLater(ctx, err.Error()) })
 	return nil
+}
+
+// prepareLater tries until it succeeds, telling of each trouble once.
+func (a *App) prepareLater(ctx context.Context, told string) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(retryPause):
+		}
+		err := a.tryPrepare(ctx)
+		switch {
+		case err == nil:
+			a.log.Info("the database is ready", "database", a.data.Store.String())
+			return
+		case errors.Is(err, store.ErrNewerSchema):
+			a.log.Error("the database stays out of use", "database", a.data.Store.String(), "error", err.Error())
+			return
+		case err.Error() != told && ctx.Err() == nil:
+			told = err.Error()
+			a.log.Error("the database is still not ready; trying on", "database", a.data.Store.String(), "error", told)
+		}
+	}
 }
 
 func (a *App) tryPrepare(ctx context.Context) error {

@@ -27,6 +27,7 @@ func (a *App) Reload(ctx context.Context, cfg *config.Config) error {
 	a.ledger.SetPricer(known)
 	a.proxy.SetPolicy(policy(cfg))
 	a.door.SetLimits(limits(cfg))
+	a.door.ForgetModels()
 	a.server.SetAccess(access(cfg))
 	if cfg.APIKey.Reveal() != before.APIKey.Reveal() {
 		a.gate.replace(ctx, cfg)

@@ -27,8 +27,9 @@ type Upstreams struct {
 	Lists map[string]provider.Lister // those that can list their models, by pool
 
 	codecs    []llm.Protocol
-	mentioned map[string]bool   // in the configuration
-	origins   map[string]string // scheme, host and port
+	mentioned map[string]bool     // in the configuration
+	origins   map[string]string   // scheme, host and port
+	proxies   map[string]*url.URL // on the way to a provider; missing: none
 	open      []*provider.HTTP
 }
 
@@ -47,6 +48,7 @@ func PresetNames() []string {
 func NewUpstreams(cfg *config.Config, codecs map[llm.Protocol]protocol.Codec) (*Upstreams, error) {
 	u := &Upstreams{
 		Lists: make(map[string]provider.Lister), mentioned: make(map[string]bool), origins: make(map[string]string),
+		proxies: make(map[string]*url.URL),
 	}
 	for name := range codecs {
 		u.codecs = append(u.codecs, name)
@@ -92,7 +94,7 @@ func (u *Upstreams) add(cfg *config.Config, p *config.Provider) error {
 		if n > 0 {
 			s.Name = fmt.Sprintf("%s#%d", p.Name, n+1)
 		}
-		if err := setProxy(&s, cfg, p); err != nil {
+		if err := u.setProxy(&s, cfg, p); err != nil {
 			return err
 		}
 		up, err := provider.New(s)
@@ -106,7 +108,7 @@ func (u *Upstreams) add(cfg *config.Config, p *config.Provider) error {
 }
 
 // setProxy finds the proxy on the way to a provider.
-func setProxy(s *provider.Settings, cfg *config.Config, p *config.Provider) error {
+func (u *Upstreams) setProxy(s *provider.Settings, cfg *config.Config, p *config.Provider) error {
 	base := s.BaseURL
 	if preset, ok := provider.FindPreset(s.Preset); ok && base == "" {
 		base = preset.Base
@@ -121,6 +123,7 @@ func setProxy(s *provider.Settings, cfg *config.Config, p *config.Provider) erro
 	}
 	if by != nil {
 		s.Proxy = secret.New(by.String())
+		u.proxies[s.Name] = by
 	}
 	return nil
 }

@@ -1,8 +1,8 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -57,7 +57,7 @@ func (c *command) keysList() *cobra.Command {
 			views, rows := make([]keyView, len(keys)), make([][]string, len(keys))
 			for i, k := range keys {
 				views[i] = viewKey(k, names[k.UserID])
-				rows[i] = []string{k.Shown(), k.Name, names[k.UserID], modelsOf(k), standing(k), moment(k.LastUsed), k.ID}
+				rows[i] = []string{k.Shown(), k.Name, names[k.UserID], modelsOf(k), standing(k), shownTime(k.LastUsed), k.ID}
 			}
 			if c.flags.json {
 				return c.printJSON(views)
@@ -95,11 +95,11 @@ func modelsOf(k identity.Key) string {
 func standing(k identity.Key) string {
 	switch now := time.Now(); {
 	case !k.Revoked.IsZero():
-		return "revoked " + moment(k.Revoked)
+		return "revoked " + shownTime(k.Revoked)
 	case !k.Live(now):
-		return "expired " + moment(k.Expires)
+		return "expired " + shownTime(k.Expires)
 	case !k.Expires.IsZero():
-		return "until " + moment(k.Expires)
+		return "until " + shownTime(k.Expires)
 	}
 	return "live"
 }
@@ -110,7 +110,10 @@ func (c *command) keysCreate() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "create", Short: "Create a key and show it, this once", Args: cobra.NoArgs,
 		RunE: c.withData(func(cmd *cobra.Command, d *app.Data, _ []string) error {
-			until, err := expiry(expires, time.Now())
+			until, err := moment("expires", expires, time.Now(), 1)
+			if err == nil && cmd.Flags().Changed("expires") && until.IsZero() {
+				err = usageError{errors.New("--expires is empty; leave it out for a key without an end")}
+			}
 			if err != nil {
 				return err
 			}
@@ -139,28 +142,6 @@ func (c *command) keysCreate() *cobra.Command {
 	f.StringSliceVar(&models, "models", nil, "model patterns it may use, such as 'claude*,gpt-4o' (default: all)")
 	_ = cmd.MarkFlagRequired("user") // it exists
 	return cmd
-}
-
-// expiry reads a duration from now, in days too, a date or a time. Text that
-// is empty is no expiry.
-func expiry(text string, now time.Time) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
-	}
-	if days, ok := strings.CutSuffix(text, "d"); ok {
-		if n, err := strconv.Atoi(days); err == nil {
-			return now.AddDate(0, 0, n), nil
-		}
-	}
-	if d, err := time.ParseDuration(text); err == nil {
-		return now.Add(d), nil
-	}
-	for _, layout := range [...]string{time.RFC3339, time.DateOnly} {
-		if t, err := time.ParseInLocation(layout, text, time.Local); err == nil {
-			return t, nil
-		}
-	}
-	return time.Time{}, usageError{fmt.Errorf("--expires %q: write 12h, 30d, 2027-01-31 or 2027-01-31T12:00:00Z", text)}
 }
 
 // whichKey says how a key is named.

@@ -61,8 +61,8 @@ func oneLine(text string) string {
 	return strings.Join(lines, " ")
 }
 
-// moment is a time for people, "-" if there is none.
-func moment(t time.Time) string {
+// shownTime is a time for people, "-" if there is none.
+func shownTime(t time.Time) string {
 	if t.IsZero() {
 		return "-"
 	}

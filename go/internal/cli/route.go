@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -26,6 +27,12 @@ func (c *command) routeExplain() *cobra.Command {
 				return err
 			}
 			defer r.Close()
+			if err := oneOf("protocol", protocol, llm.Chat, llm.Responses, llm.Messages); err != nil {
+				return err
+			}
+			if err := oneOf("operation", operation, llm.Generate, llm.CountTokens, llm.Embed); err != nil {
+				return err
+			}
 			e := r.Router.Explain(route.Query{
 				Principal: identity.LocalOwner(), Protocol: llm.Protocol(protocol), Operation: llm.Operation(operation), Model: model,
 			})
@@ -78,4 +85,12 @@ func (c *command) explain(e route.Explanation) error {
 		lost[i] = []string{l.What, l.Why}
 	}
 	return c.table("WHAT|WHY", lost, "")
+}
+
+// oneOf refuses a flag whose value is none of those it can have.
+func oneOf[T ~string](flag, value string, known ...T) error {
+	if slices.Contains(known, T(value)) {
+		return nil
+	}
+	return usageError{fmt.Errorf("--%s %q: it is one of %v", flag, value, known)}
 }

@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -33,10 +32,10 @@ func (f *filterFlags) add(cmd *cobra.Command, since string) {
 func (f *filterFlags) filter(cmd *cobra.Command, d *app.Data, now time.Time) (ledger.Filter, error) {
 	out := ledger.Filter{Provider: f.provider, Model: f.model, KeyID: f.key, RequestID: f.request, UserID: f.user}
 	var err error
-	if out.From, err = instant("since", f.since, now); err != nil {
+	if out.From, err = moment("since", f.since, now, -1); err != nil {
 		return out, err
 	}
-	if out.Until, err = instant("until", f.until, now); err != nil {
+	if out.Until, err = moment("until", f.until, now, -1); err != nil {
 		return out, err
 	}
 	if f.user != "" && f.user != identity.LocalUser {
@@ -47,27 +46,6 @@ func (f *filterFlags) filter(cmd *cobra.Command, d *app.Data, now time.Time) (le
 		out.UserID = u.ID
 	}
 	return out, nil
-}
-
-// instant reads a time, or how long ago.
-func instant(flag, text string, now time.Time) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
-	}
-	if days, ok := strings.CutSuffix(text, "d"); ok {
-		if n, err := strconv.Atoi(days); err == nil {
-			return now.AddDate(0, 0, -n), nil
-		}
-	}
-	if d, err := time.ParseDuration(text); err == nil {
-		return now.Add(-d), nil
-	}
-	for _, layout := range [...]string{time.RFC3339, time.DateOnly} {
-		if t, err := time.ParseInLocation(layout, text, time.Local); err == nil {
-			return t, nil
-		}
-	}
-	return time.Time{}, usageError{fmt.Errorf("--%s %q: write 24h, 30d, 2026-11-01 or 2026-11-01T12:00:00Z", flag, text)}
 }
 
 var dimensions = []ledger.Dimension{

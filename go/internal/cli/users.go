@@ -39,7 +39,7 @@ func (c *command) usersList() *cobra.Command {
 			views, rows := make([]userView, len(users)), make([][]string, len(users))
 			for i, u := range users {
 				views[i] = viewUser(u)
-				rows[i] = []string{u.Name, string(u.Role), orDash(u.TeamID), strconv.FormatBool(!u.Disabled), moment(u.Created), u.ID}
+				rows[i] = []string{u.Name, string(u.Role), orDash(u.TeamID), strconv.FormatBool(!u.Disabled), shownTime(u.Created), u.ID}
 			}
 			if c.flags.json {
 				return c.printJSON(views)

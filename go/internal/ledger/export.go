@@ -57,7 +57,12 @@ func columns() []column {
 		count("audio_out_tokens", func(e *Entry) llm.Count { return e.Usage.AudioOut }),
 		count("image_in_tokens", func(e *Entry) llm.Count { return e.Usage.ImageIn }),
 		count("image_out_tokens", func(e *Entry) llm.Count { return e.Usage.ImageOut }),
-		text("usage_source", func(e *Entry) string { return e.Usage.Source.String() }),
+		text("usage_source", func(e *Entry) string {
+			if e.Usage == (llm.Usage{}) {
+				return "" // nothing was used, and nobody said so
+			}
+			return e.Usage.Source.String()
+		}),
 		count("provider_cost_nano_usd", func(e *Entry) llm.Count { return e.Usage.ProviderCost }),
 		count("cost_nano_usd", func(e *Entry) llm.Count { return e.Cost }),
 		text("cost_usd", func(e *Entry) string { return USD(e.Cost) }),

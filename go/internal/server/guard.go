@@ -46,8 +46,13 @@ func (s *Server) guard(next http.Handler, o Options) http.Handler {
 			h["Request-Id"] = []string{id}
 		}
 		defer recovered(w, r, o, id)
-		if err := s.access.Load().check(r); err != nil {
+		access := s.access.Load()
+		if err := access.check(r); err != nil {
 			o.Door.Refuse(w, r, err)
+			return
+		}
+		if access.share(h, r) {
+			w.WriteHeader(http.StatusNoContent)
 			return
 		}
 		next.ServeHTTP(w, r)
