@@ -63,6 +63,7 @@ func (c *command) run(ctx context.Context, name string, args []string) int {
 	if name == programDaemon {
 		root = c.daemon()
 	}
+	trust()
 	root.SetArgs(args)
 	root.SetOut(c.out)
 	root.SetErr(c.err)
