@@ -238,6 +238,7 @@ type bench struct {
 	proxy  *proxy.Proxy
 	url    string
 	calls  atomic.Int64
+	served atomic.Int64 // calls that are being served
 	log    bytes.Buffer
 	ctx    func(context.Context) context.Context // of a call, over that of its request
 }
@@ -289,6 +290,8 @@ func (l *lockedWriter) Write(p []byte) (int, error) {
 
 // serve is the door, as small as can be: /protocol/operation.
 func (b *bench) serve(w http.ResponseWriter, r *http.Request) {
+	b.served.Add(1)
+	defer b.served.Add(-1)
 	part := strings.Split(r.URL.Path, "/")
 	codec, op := b.codecs[llm.Protocol(part[1])], llm.Operation(part[2])
 	body, err := io.ReadAll(r.Body)
@@ -368,7 +371,8 @@ func prompt(from llm.Protocol, streamed bool) string {
 	return fmt.Sprintf(`{"model":"mine",%s"stream":%v,"messages":[{"role":"user","content":"Hi"}]}`, limit, streamed)
 }
 
-// rows waits for n rows in the store and returns them.
+// rows waits for n rows in the store and for the end of every call, which is
+// later than its row, and returns the rows.
 func (b *bench) rows(t testing.TB, n int) []ledger.Entry {
 	t.Helper()
 	var rows []ledger.Entry
@@ -376,7 +380,7 @@ func (b *bench) rows(t testing.TB, n int) []ledger.Entry {
 		if err := b.ledger.Flush(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if rows = b.store.Rows(); len(rows) >= n && b.ledger.Stats().InFlight == 0 {
+		if rows = b.store.Rows(); len(rows) >= n && b.served.Load() == 0 && b.ledger.Stats().InFlight == 0 {
 			break
 		}
 	}
