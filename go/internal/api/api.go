@@ -25,7 +25,7 @@ type (
 	// Router answers questions about models.
 	Router interface {
 		Plan(ctx context.Context, q route.Query) ([]route.Candidate, error)
-		Callable(q route.Query) bool
+		Answerer(q route.Query) (provider string, err error)
 		Known() []route.ModelRef
 		NameFor(providerName, model string) string
 		Learn(providerName string, models []string)

@@ -19,8 +19,14 @@ func (d *Door) mountOpenAI(r gin.IRouter) {
 	r.POST("/v1/chat/completions", d.serve(llm.Chat, llm.Generate))
 	r.POST("/v1/responses", d.serve(llm.Responses, llm.Generate))
 	r.POST("/v1/embeddings", d.serve(llm.Chat, llm.Embed))
-	r.GET("/v1/models", d.listModels(llm.Chat))
-	r.GET("/v1/models/*id", d.getModel(llm.Chat))
+	get(r, "/v1/models", d.listModels(llm.Chat))
+	get(r, "/v1/models/*id", d.getModel(llm.Chat))
+}
+
+// get answers HEAD as well: the server leaves the body out.
+func get(r gin.IRouter, path string, handler gin.HandlerFunc) {
+	r.GET(path, handler)
+	r.HEAD(path, handler)
 }
 
 // mountAnthropic serves both path families, and the doubled version that
@@ -31,12 +37,11 @@ func (d *Door) mountAnthropic(r gin.IRouter) {
 		r.POST(base+"/messages/count_tokens", d.countTokens)
 	}
 	for _, base := range []string{"/anthropic/v1", "/anthropic/v1/v1"} {
-		r.GET(base+"/models", d.listModels(llm.Messages))
-		r.GET(base+"/models/*id", d.getModel(llm.Messages))
+		get(r, base+"/models", d.listModels(llm.Messages))
+		get(r, base+"/models/*id", d.getModel(llm.Messages))
 	}
 	for _, path := range []string{"/anthropic", "/anthropic/"} {
-		r.GET(path, greet)
-		r.HEAD(path, greet)
+		get(r, path, greet)
 	}
 }
 

@@ -67,13 +67,16 @@ func NewModelList(router Router, lists Lists, failed func(provider string, err e
 }
 
 // Callable returns the models that who may call: real ids, each once, each
-// with a route. What a provider said is kept for so long. A model that another provider answers to by that id is listed
-// as provider/id.
+// with a route. What a provider said is kept for so long. A model that another
+// provider answers to by that id is listed as provider/id.
 func (m *ModelList) Callable(ctx context.Context, who identity.Principal, keep time.Duration) []protocol.ModelCard {
 	var cards []protocol.ModelCard
 	seen := make(map[string]bool)
 	add := func(card protocol.ModelCard) {
-		if card.ID == "" || seen[card.ID] || strings.ContainsAny(card.ID, "*?") || !m.callableBy(who, card.ID) {
+		if card.ID == "" || seen[card.ID] || strings.ContainsAny(card.ID, "*?") {
+			return
+		}
+		if _, err := m.answerer(who, card.ID); err != nil {
 			return
 		}
 		seen[card.ID] = true
@@ -95,13 +98,28 @@ func (m *ModelList) Callable(ctx context.Context, who identity.Principal, keep t
 	return protocol.SortCards(cards)
 }
 
-func (m *ModelList) callableBy(who identity.Principal, id string) bool {
-	q := route.Query{Principal: who, Protocol: llm.Chat, Operation: llm.Generate, Model: id}
-	if m.router.Callable(q) {
-		return true
+// Find returns the model that answers who by this id, listed or not: a route
+// may lead ids that no provider reports. Errors are those of the router.
+func (m *ModelList) Find(ctx context.Context, who identity.Principal, id string, keep time.Duration) (protocol.ModelCard, error) {
+	for _, card := range m.Callable(ctx, who, keep) {
+		if card.ID == id {
+			return card, nil
+		}
 	}
-	q.Operation = llm.Embed
-	return m.router.Callable(q)
+	owner, err := m.answerer(who, id)
+	return protocol.ModelCard{ID: id, OwnedBy: owner, DisplayName: id}, err
+}
+
+func (m *ModelList) answerer(who identity.Principal, id string) (string, error) {
+	q := route.Query{Principal: who, Protocol: llm.Chat, Operation: llm.Generate, Model: id}
+	owner, err := m.router.Answerer(q)
+	if err != nil {
+		q.Operation = llm.Embed
+		if owner, err := m.router.Answerer(q); err == nil {
+			return owner, nil
+		}
+	}
+	return owner, err
 }
 
 // refresh asks the providers whose list has grown old, side by side.

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/tokligence/tokligence-gateway/go/internal/llm"
 	"github.com/tokligence/tokligence-gateway/go/internal/protocol"
+	"github.com/tokligence/tokligence-gateway/go/internal/route"
 )
 
 // modelWriter is a codec that has a form for model lists.
@@ -27,22 +29,19 @@ func (d *Door) listing(r *http.Request, name llm.Protocol) protocol.Codec {
 	return d.codecs[name]
 }
 
-func (d *Door) cards(c *gin.Context) ([]protocol.ModelCard, error) {
-	who, err := d.principal(c.Request)
-	if err != nil {
-		return nil, err
-	}
-	keep := time.Duration(d.limits.Load().ModelsCache) * time.Second
-	return d.models.Callable(c.Request.Context(), who, keep), nil
+// keepLists is how long what a provider reported is not asked again.
+func (d *Door) keepLists() time.Duration {
+	return time.Duration(d.limits.Load().ModelsCache) * time.Second
 }
 
 func (d *Door) listModels(name llm.Protocol) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		cards, err := d.cards(c)
+		who, err := d.principal(c.Request)
 		if err != nil {
 			d.Refuse(c.Writer, c.Request, err)
 			return
 		}
+		cards := d.models.Callable(c.Request.Context(), who, d.keepLists())
 		send(c.Writer, http.StatusOK, d.listing(c.Request, name).(modelWriter).EncodeModels(cards, c.Request.URL.Query()))
 	}
 }
@@ -50,17 +49,22 @@ func (d *Door) listModels(name llm.Protocol) gin.HandlerFunc {
 func (d *Door) getModel(name llm.Protocol) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		id := strings.TrimPrefix(c.Param("id"), "/")
-		cards, err := d.cards(c)
+		if id == "" {
+			d.NotFound(c)
+			return
+		}
+		who, err := d.principal(c.Request)
+		var card protocol.ModelCard
+		if err == nil {
+			card, err = d.models.Find(c.Request.Context(), who, id, d.keepLists())
+		}
+		if known := (*llm.Error)(nil); errors.As(err, &known) && known.Code == route.CodeForbidden {
+			err = llm.Errorf(llm.ModelNotFound, "The model %q does not exist or you do not have access to it.", id)
+		}
 		if err != nil {
 			d.Refuse(c.Writer, c.Request, err)
 			return
 		}
-		for _, card := range cards {
-			if card.ID == id {
-				send(c.Writer, http.StatusOK, d.listing(c.Request, name).(modelWriter).EncodeModel(card))
-				return
-			}
-		}
-		d.Refuse(c.Writer, c.Request, llm.Errorf(llm.ModelNotFound, "The model %q does not exist or you do not have access to it.", id))
+		send(c.Writer, http.StatusOK, d.listing(c.Request, name).(modelWriter).EncodeModel(card))
 	}
 }

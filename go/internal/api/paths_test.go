@@ -266,6 +266,17 @@ func TestModelsAreRealAndCallable(t *testing.T) {
 			t.Errorf("%s lists what no route leads to", path)
 		}
 	}
+	for _, path := range []string{"/v1/models", "/v1/models/fast", "/anthropic/v1/models"} {
+		if a := g.ask(t, http.MethodHead, path, nil); a.status != 200 || a.body != "" {
+			t.Errorf("HEAD %s: %d %s", path, a.status, a.body)
+		}
+	}
+	if a := g.ask(t, http.MethodGet, "/v1/models/gpt-unlisted", nil); a.status != 200 || !strings.Contains(a.body, `"openai"`) {
+		t.Errorf("a model that a pattern leads to: %d %s", a.status, a.body)
+	}
+	if a := g.ask(t, http.MethodGet, "/v1/models/fats", nil); a.status != 404 || !strings.Contains(a.body, "Did you mean fast?") {
+		t.Errorf("a model that nothing leads to: %d %s", a.status, a.body)
+	}
 	if a := g.ask(t, http.MethodGet, "/v1/models/own%2Fmodel:free", nil); a.status != 200 {
 		t.Errorf("escaped: %d %s", a.status, a.body)
 	}

@@ -141,8 +141,8 @@ func TestRetryAfter(t *testing.T) {
 	if !errors.As(err, &e) || e.Kind != llm.Overloaded || e.RetryAfter != 12*time.Second {
 		t.Fatalf("error %v, want that of the upstream that comes back first", err)
 	}
-	if q := ask("claude-x"); !s.r.Callable(q) {
-		t.Error("a model in a cool-down is still callable")
+	if name, err := s.r.Answerer(ask("claude-x")); name != "anthropic" || err != nil {
+		t.Errorf("a model in a cool-down is still callable: %q, %v", name, err)
 	}
 	s.advance(12 * time.Second)
 	s.want("claude-x", "openrouter/claude-x")
@@ -293,7 +293,7 @@ func TestKeysTakeTurns(t *testing.T) {
 			t.Fatal(err)
 		}
 		count[plan[0].Target.Provider]++
-		s.r.Callable(ask("pool"))
+		_, _ = s.r.Answerer(ask("pool"))
 		s.r.Explain(ask("pool"))
 	}
 	if count["openai"] != 50 || count["openai#2"] != 50 {

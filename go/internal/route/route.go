@@ -112,22 +112,19 @@ func (r *Router) Plan(_ context.Context, q Query) ([]Candidate, error) {
 	return plan, nil
 }
 
-// Callable reports whether a call would find an upstream, whatever its health.
-// It changes nothing.
-func (r *Router) Callable(q Query) bool {
+// Answerer is the provider that would be asked first if all were well. It
+// changes nothing. Errors are those of Plan, of which none is for a time.
+func (r *Router) Answerer(q Query) (string, error) {
 	s := r.snap.Load()
 	found, err := s.choose(&q, *r.learned.Load(), nil)
 	if err != nil {
-		return false
+		return "", err
 	}
-	for i := range found.targets {
-		for _, m := range found.targets[i].members() {
-			if _, _, why := m.speak(&q, s.modeOf(&q)); m.info.Ready && why == "" {
-				return true
-			}
-		}
+	slots, missed := s.gather(&q, &found, nil, nil)
+	if len(slots) == 0 {
+		return "", s.nobody(&q, &found, missed)
 	}
-	return false
+	return slots[0].m.pool.name, nil
 }
 
 // Attempts is how often one target may be tried for one call.
