@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -32,7 +33,11 @@ func (c *command) healthcheckCommand() *cobra.Command {
 			client := http.Client{Timeout: healthTimeout}
 			resp, err := client.Do(req)
 			if err != nil {
-				return fmt.Errorf("the gateway does not answer: %w", err)
+				err = fmt.Errorf("the gateway does not answer: %w", err)
+				if c.flags.json {
+					err = errors.Join(err, c.printJSON(map[string]string{"status": "down", "error": err.Error()}))
+				}
+				return err
 			}
 			defer resp.Body.Close()
 			body, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
