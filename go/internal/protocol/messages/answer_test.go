@@ -433,3 +433,20 @@ func FuzzMeter(f *testing.F) {
 		}
 	})
 }
+
+// TestFastAnswersAreBilledAsSuch: their price is another, their service tier
+// is not.
+func TestFastAnswersAreBilledAsSuch(t *testing.T) {
+	for usage, want := range map[string]string{
+		`{"speed":"fast","service_tier":"standard"}`:     "fast",
+		`{"speed":"standard","service_tier":"priority"}`: "priority",
+		`{"service_tier":"batch"}`:                       "batch",
+		`{}`:                                             "",
+	} {
+		m := codec.NewMeter(protocol.Head{})
+		m.Observe([]byte(`{"type":"message","id":"m","usage":` + usage + `}`))
+		if got := m.Meta().Tier; got != want {
+			t.Errorf("%s: tier %q, want %q", usage, got, want)
+		}
+	}
+}

@@ -182,10 +182,20 @@ func metaOf(message []byte) llm.Meta {
 		case "model":
 			meta.Model, _ = jsonscan.Text(it.Value())
 		case "usage":
-			meta.Tier, _ = jsonscan.Text(jsonscan.Get(it.Value(), "service_tier"))
+			meta.Tier = tierOf(it.Value())
 		}
 	}
 	return meta
+}
+
+// tierOf is what an answer is billed as. Speed goes before the service tier:
+// fast answers have a price of their own.
+func tierOf(usage []byte) string {
+	if speed, _ := jsonscan.Text(jsonscan.Get(usage, "speed")); speed == "fast" {
+		return speed
+	}
+	tier, _ := jsonscan.Text(jsonscan.Get(usage, "service_tier"))
+	return tier
 }
 
 // meter reports usage, if there is any.
