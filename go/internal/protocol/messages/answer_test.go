@@ -444,7 +444,7 @@ func TestFastAnswersAreBilledAsSuch(t *testing.T) {
 		`{}`:                                             "",
 	} {
 		m := codec.NewMeter(protocol.Head{})
-		m.Observe([]byte(`{"type":"message","id":"m","usage":` + usage + `}`))
+		m.Observe([]byte(`{"type":"message","id":"m","content":[],"usage":` + usage + `}`))
 		if got := m.Meta().Tier; got != want {
 			t.Errorf("%s: tier %q, want %q", usage, got, want)
 		}
