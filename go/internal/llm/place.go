@@ -1,10 +1,14 @@
 package llm
 
-import "strconv"
+import (
+	"cmp"
+	"strconv"
+)
 
 // Places says where in a client's request the blocks of its turns stood.
 type Places struct {
 	List  string    // the client's word for the conversation: messages, input
+	Parts string    // the client's word for what an entry of it holds; "" is content
 	Turns [][]Place // by turn and block; nil where they stood just as they are numbered
 }
 
@@ -28,7 +32,7 @@ func (r *Request) At(turn, block int) string {
 			where.Part = -1
 		}
 	}
-	return path(r.Places.List, where.Item, "content", where.Part)
+	return path(r.Places.List, where.Item, cmp.Or(r.Places.Parts, "content"), where.Part)
 }
 
 func path(list string, item int, parts string, part int) string {

@@ -23,6 +23,10 @@ type Head struct {
 	// and reads function_call instead of tool_calls.
 	OldFunctions bool
 
+	// Array says that the stream is to be one JSON array, which is how Gemini
+	// streams to clients that do not ask for server-sent events.
+	Array bool
+
 	RequestID string // ours; set after Peek, for error bodies that carry it
 
 	// EstimatedInput is a guess at the prompt's tokens, set after Peek, for

@@ -125,3 +125,11 @@ type EventWriter interface {
 type Mender interface {
 	Mend(head Head, body []byte) []byte
 }
+
+// Reframer is a meter of a protocol whose streams have a second form, beside
+// server-sent events.
+type Reframer interface {
+	// Reframe returns a frame that Observe has seen in the form that the client
+	// reads. A nil frame is the end of a complete answer.
+	Reframe(frame []byte, verdict Verdict) []byte
+}

@@ -11,7 +11,10 @@ import (
 
 // decoder reads one request.
 type decoder struct {
-	req   *llm.Request
+	sealer *protocol.Sealer
+	req    *llm.Request
+	places [][]llm.Place
+
 	calls int               // calls seen, for ids
 	open  map[string][]call // calls without a response, by name, oldest first
 }
@@ -22,17 +25,19 @@ type call struct{ id string }
 // top is the path of a top-level member.
 func top(name string) *protocol.Path { return (*protocol.Path)(nil).Member(name) }
 
-// DecodeRequest reads the body of a generateContent or streamGenerateContent
-// request. The model is in the path and so is whether to stream: both are the
-// caller's to set.
-func DecodeRequest(body []byte) (*llm.Request, error) {
+// DecodeRequest reads the body of a generateContent, streamGenerateContent or
+// countTokens request.
+func (c *Codec) DecodeRequest(body []byte) (*llm.Request, error) {
 	if err := jsonscan.Valid(body); err != nil {
 		return nil, protocol.BodyError(body, err)
 	}
-	d := &decoder{req: &llm.Request{}, open: map[string][]call{}}
+	d := &decoder{sealer: c.sealer, req: &llm.Request{}, open: map[string][]call{}}
 	err := protocol.Members(body, func(name string, v []byte, _ protocol.Span) error {
 		if jsonscan.IsNull(v) {
 			return nil
+		}
+		if at := top(name); camel(name) == wrappedRequest {
+			return members(at, v, d.member) // the other form of countTokens
 		}
 		return d.member(top(name), camel(name), v)
 	})
@@ -42,8 +47,12 @@ func DecodeRequest(body []byte) (*llm.Request, error) {
 	if err != nil {
 		return nil, invalid(body, err)
 	}
+	d.req.Places = &llm.Places{List: "contents", Parts: "parts", Turns: d.places}
 	return d.req, nil
 }
+
+// wrappedRequest is the member of countTokens that holds a whole request.
+const wrappedRequest = "generateContentRequest"
 
 // invalid puts what is wrong into Google's words.
 func invalid(body []byte, err error) error {
@@ -69,12 +78,13 @@ func members(at *protocol.Path, v []byte, visit func(at *protocol.Path, name str
 
 func (d *decoder) member(at *protocol.Path, name string, v []byte) error {
 	switch name {
+	case "model": // the path says it, and the path counts
 	case "contents":
 		return protocol.EachElement(at, v, func(v []byte, at *protocol.Path) error {
 			return d.content(at, v)
 		})
 	case "systemInstruction":
-		turn, err := d.readContent(at, v)
+		turn, _, err := d.readContent(at, v)
 		d.req.System = turn.Blocks
 		return err
 	case "tools":
@@ -102,14 +112,18 @@ func (d *decoder) extra(name string, v []byte) {
 
 // content adds a turn.
 func (d *decoder) content(at *protocol.Path, v []byte) error {
-	turn, err := d.readContent(at, v)
+	turn, places, err := d.readContent(at, v)
 	if err == nil {
-		d.req.Turns = append(d.req.Turns, turn)
+		for i := range places {
+			places[i].Item = len(d.req.Turns)
+		}
+		d.req.Turns, d.places = append(d.req.Turns, turn), append(d.places, places)
 	}
 	return err
 }
 
-func (d *decoder) readContent(at *protocol.Path, v []byte) (llm.Turn, error) {
+// readContent reads a turn and in which part each of its blocks stood.
+func (d *decoder) readContent(at *protocol.Path, v []byte) (llm.Turn, []llm.Place, error) {
 	turn := llm.Turn{Role: llm.User}
 	var parts []byte
 	err := members(at, v, func(at *protocol.Path, name string, v []byte) error {
@@ -128,15 +142,39 @@ func (d *decoder) readContent(at *protocol.Path, v []byte) (llm.Turn, error) {
 		return nil
 	})
 	if err != nil || parts == nil {
-		return turn, err
+		return turn, nil, err
 	}
+	var places []llm.Place
+	n := 0
 	at = at.Member("parts")
 	err = protocol.EachElement(at, parts, func(v []byte, at *protocol.Path) error {
 		blocks, err := d.part(at, v)
-		turn.Blocks = append(turn.Blocks, blocks...)
+		for _, b := range blocks {
+			turn.Blocks, places = fold(turn.Blocks, places, b)
+			places = append(places, llm.Place{Part: n})
+		}
+		n++
 		return err
 	})
-	return turn, err
+	return turn, places, err
+}
+
+// fold adds a block. A thought of another vendor came to its client in pieces,
+// the last of which holds the seal of all: here it is one again.
+func fold(blocks []llm.Block, places []llm.Place, b llm.Block) ([]llm.Block, []llm.Place) {
+	end, ok := b.(llm.Thought)
+	if ok && end.Origin != string(origin) {
+		for n := len(blocks) - 1; n >= 0; n-- {
+			piece, ok := blocks[n].(llm.Thought)
+			if !ok || piece.Seal != "" || piece.Origin != string(origin) {
+				break
+			}
+			end.Text = piece.Text + end.Text
+			blocks, places = blocks[:n], places[:n]
+		}
+		b = end
+	}
+	return append(blocks, b), places
 }
 
 // generation reads one member of generationConfig.

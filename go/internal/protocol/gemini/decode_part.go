@@ -65,13 +65,13 @@ func (d *decoder) part(at *protocol.Path, v []byte) ([]llm.Block, error) {
 	case p.other != "":
 		b = llm.Opaque{Origin: llm.Gemini, Field: p.other, Raw: protocol.Raw(v)}
 	default:
-		return wording(at, &p)
+		return d.wording(at, &p)
 	}
 	return []llm.Block{b}, err
 }
 
 // wording reads a part that is words, thoughts, or nothing but a signature.
-func wording(at *protocol.Path, p *part) ([]llm.Block, error) {
+func (d *decoder) wording(at *protocol.Path, p *part) ([]llm.Block, error) {
 	var words string
 	switch {
 	case p.text != nil:
@@ -82,21 +82,35 @@ func wording(at *protocol.Path, p *part) ([]llm.Block, error) {
 		return nil, protocol.Bad(at, "one of text, inlineData, fileData, functionCall or functionResponse must be set")
 	}
 	if p.thought {
-		return []llm.Block{llm.Thought{Text: words, Seal: p.signature, Origin: string(llm.Gemini)}}, nil
+		return []llm.Block{d.thought(words, p.signature)}, nil
 	}
 	var blocks []llm.Block
 	if words != "" || p.signature == "" {
 		blocks = append(blocks, llm.Text{Text: words})
 	}
 	if p.signature != "" {
-		blocks = append(blocks, signature(p.signature))
+		t := d.thought("", p.signature)
+		t.Redacted = true
+		blocks = append(blocks, t)
 	}
 	return blocks, nil
 }
 
-// signature is a seal without words.
-func signature(seal string) llm.Thought {
-	return llm.Thought{Seal: seal, Origin: string(llm.Gemini), Redacted: true}
+// thought reads reasoning: the vendor's own, or that of another in our
+// envelope. An envelope that is not ours seals nothing.
+func (d *decoder) thought(words, signature string) llm.Thought {
+	own := llm.Thought{Text: words, Seal: signature, Origin: string(origin)}
+	e, wrapped, ok := unwrap(d.sealer, signature)
+	switch {
+	case !wrapped:
+		return own
+	case !ok:
+		return llm.Thought{Text: words}
+	}
+	return llm.Thought{
+		Text: words + e.Text, Seal: e.Seal, Origin: e.Origin, ID: e.ItemID,
+		Redacted: e.Kind == sealRedacted, Raw: e.Kind == sealRaw,
+	}
 }
 
 // call reads a call. Older models give no id: the order of calls and
@@ -104,7 +118,16 @@ func signature(seal string) llm.Thought {
 func (d *decoder) call(at *protocol.Path, p *part) (llm.Block, error) {
 	c := llm.ToolCall{Kind: llm.FunctionTool, Arguments: "{}", Seal: p.signature}
 	if c.Seal != "" {
-		c.Origin = string(llm.Gemini)
+		c.Origin = string(origin)
+	}
+	if e, wrapped, ok := unwrap(d.sealer, c.Seal); wrapped {
+		c.Seal, c.Origin = "", ""
+		if ok {
+			c.Seal, c.Origin = e.Seal, e.Origin
+		}
+	}
+	if c.Seal == skipSignature {
+		c.Seal, c.Origin = "", ""
 	}
 	err := members(at, p.call, func(at *protocol.Path, name string, v []byte) error {
 		switch name {

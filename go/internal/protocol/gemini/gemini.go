@@ -1,15 +1,44 @@
-// Package gemini reads Google's generateContent: requests and answers, whole
-// and streamed. It only reads; it is no codec yet. It knows the wire only: no
-// other protocol, no provider and no key.
+// Package gemini is the codec of Google's generateContent, with countTokens and
+// the model list. It knows the wire only: no other protocol, no provider and no
+// key.
 //
-// Requests may spell every field in two ways, camelCase and snake_case.
+// Requests may spell every field in two ways, camelCase and snake_case. The
+// model and whether to stream are in the path of a call, not in its body: both
+// are the caller's to set.
 package gemini
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/tokligence/tokligence-gateway/go/internal/jsonscan"
+	"github.com/tokligence/tokligence-gateway/go/internal/llm"
+	"github.com/tokligence/tokligence-gateway/go/internal/protocol"
 )
+
+// origin marks what only this protocol understands.
+const origin = llm.Gemini
+
+// Codec is Google's protocol, both ways. It is safe for concurrent use.
+type Codec struct{ sealer *protocol.Sealer }
+
+var _ protocol.Codec = (*Codec)(nil)
+
+// New returns the codec. The sealer wraps what other protocols signed.
+func New(sealer *protocol.Sealer) *Codec { return &Codec{sealer: sealer} }
+
+// Name returns llm.Gemini.
+func (*Codec) Name() llm.Protocol { return origin }
+
+// AppendKeepAlive appends an empty line: it is nothing both between events and
+// between the elements of an array, and the vendor's own clients fail on
+// comments.
+func (*Codec) AppendKeepAlive(dst []byte) []byte { return append(dst, '\n') }
+
+// EncodeCount returns the answer to countTokens for a prompt of n tokens.
+func (*Codec) EncodeCount(n int64) []byte {
+	return append(strconv.AppendInt([]byte(`{"totalTokens":`), n, 10), '}')
+}
 
 // text returns the string v, or "" if it is none.
 func text(v []byte) string {

@@ -9,9 +9,12 @@ import (
 	"testing"
 
 	"github.com/tokligence/tokligence-gateway/go/internal/llm"
+	"github.com/tokligence/tokligence-gateway/go/internal/protocol"
 	"github.com/tokligence/tokligence-gateway/go/internal/protocol/gemini"
 	"github.com/tokligence/tokligence-gateway/go/internal/protocol/protocoltest"
 )
+
+func codec() *gemini.Codec { return gemini.New(protocol.NewSealer(bytes.Repeat([]byte{7}, 32))) }
 
 // describe writes a request down for people.
 func describe(req *llm.Request) []byte {
@@ -65,7 +68,7 @@ func TestRequests(t *testing.T) {
 		}
 		n++
 		t.Run(name, func(t *testing.T) {
-			req, err := gemini.DecodeRequest(body)
+			req, err := codec().DecodeRequest(body)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -85,7 +88,7 @@ func TestBothSpellings(t *testing.T) {
 	snake := `{"system_instruction":{"parts":[{"text":"s"}]},"contents":[{"parts":[{"inline_data":{"mime_type":"image/png","data":"QQ=="}},{"function_response":{"name":"f","response":{"output":"x"}}}]}],"generation_config":{"max_output_tokens":5,"thinking_config":{"thinking_budget":0}},"tool_config":{"function_calling_config":{"mode":"ANY","allowed_function_names":["f"]}}}`
 	var told [2]string
 	for i, body := range []string{camel, snake} {
-		req, err := gemini.DecodeRequest([]byte(body))
+		req, err := codec().DecodeRequest([]byte(body))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -104,7 +107,7 @@ func TestWholeRequest(t *testing.T) {
 		"tools":[{"functionDeclarations":[{"name":"f","parameters":{"type":"OBJECT","properties":{"nullable":{"type":"STRING","nullable":true},"l":{"type":"ARRAY","items":{"type":"INTEGER"},"minItems":"1"}},"propertyOrdering":["l"]}}]},{"googleSearch":{}}],
 		"safetySettings":[{"category":"X"}],"cachedContent":"cachedContents/1",
 		"generationConfig":{"candidateCount":2,"topK":40,"seed":7,"responseSchema":{"type":"STRING"},"responseMimeType":"application/json","thinkingConfig":{"thinkingBudget":-1,"includeThoughts":true},"speechConfig":{}}}`
-	req, err := gemini.DecodeRequest([]byte(body))
+	req, err := codec().DecodeRequest([]byte(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +131,7 @@ func TestBadRequests(t *testing.T) {
 		`[]`:                                                                                                       "",
 		`{"contents":`:                                                                                             "",
 	} {
-		_, err := gemini.DecodeRequest([]byte(body))
+		_, err := codec().DecodeRequest([]byte(body))
 		var e *llm.Error
 		if !errors.As(err, &e) || e.Kind != llm.Invalid || e.Field != field {
 			t.Errorf("%s: %#v", body, err)
@@ -165,7 +168,7 @@ func shapeOf(a protocoltest.Answer) string {
 
 func read(t testing.TB, body []byte, stream bool) protocoltest.Answer {
 	t.Helper()
-	return protocoltest.Read(t, gemini.NewReader(bytes.NewReader(body), stream))
+	return protocoltest.Read(t, codec().NewReader(bytes.NewReader(body), stream, protocol.Target{}))
 }
 
 func TestAnswers(t *testing.T) {
@@ -187,7 +190,7 @@ func TestAnswers(t *testing.T) {
 			t.Errorf("%s: streamed\n%s\nwhole\n%s", name, streamed, told)
 		}
 		for first := 1; first < len(stream); first++ {
-			r := gemini.NewReader(protocoltest.Pieces(stream, first, len(stream)), true)
+			r := codec().NewReader(protocoltest.Pieces(stream, first, len(stream)), true, protocol.Target{})
 			if got := shapeOf(protocoltest.Read(t, r)); got != streamed {
 				t.Fatalf("%s cut at %d: %s", name, first, got)
 			}
@@ -268,7 +271,7 @@ func FuzzDecodeRequest(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		req, err := gemini.DecodeRequest(body)
+		req, err := codec().DecodeRequest(body)
 		if err != nil && llm.AsError(err).Kind != llm.Invalid {
 			t.Errorf("%v", err)
 		}
@@ -288,6 +291,6 @@ func FuzzReader(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, body []byte, stream bool) {
-		protocoltest.Read(t, gemini.NewReader(bytes.NewReader(body), stream))
+		protocoltest.Read(t, codec().NewReader(bytes.NewReader(body), stream, protocol.Target{}))
 	})
 }

@@ -38,8 +38,8 @@ const (
 
 // NewReader reads an answer: server-sent events, or one body. A body may be an
 // array, which is how the vendor streams without server-sent events.
-func NewReader(r io.Reader, stream bool) protocol.EventReader {
-	return &reader{Feed: protocol.NewFeed(r, stream, 0)}
+func (*Codec) NewReader(r io.Reader, stream bool, from protocol.Target) protocol.EventReader {
+	return &reader{Feed: protocol.NewFeed(r, stream, from.MaxFrame)}
 }
 
 // Next returns the next event.

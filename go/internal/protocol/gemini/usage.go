@@ -66,3 +66,39 @@ func count(v []byte) llm.Count {
 	}
 	return llm.Known(n)
 }
+
+// appendUsage writes usageMetadata.
+func appendUsage(dst []byte, u *llm.Usage) []byte {
+	dst = appendInt(append(dst, `{"promptTokenCount":`...), u.InputTotal())
+	answer := u.Output.N + u.AudioOut.N + u.ImageOut.N
+	dst = appendInt(append(dst, `,"candidatesTokenCount":`...), answer)
+	if u.Reasoning.Known {
+		dst = appendInt(append(dst, `,"thoughtsTokenCount":`...), u.Reasoning.N)
+	}
+	if u.CacheRead.Known {
+		dst = appendInt(append(dst, `,"cachedContentTokenCount":`...), u.CacheRead.N)
+	}
+	dst = appendInt(append(dst, `,"totalTokenCount":`...), u.InputTotal()+u.OutputTotal())
+	if u.AudioIn.Known {
+		dst = append(appendModality(append(dst, `,"promptTokensDetails":[`...), "AUDIO", u.AudioIn.N), ']')
+	}
+	if u.AudioOut.Known || u.ImageOut.Known {
+		dst = append(dst, `,"candidatesTokensDetails":[`...)
+		if u.AudioOut.Known {
+			dst = appendModality(dst, "AUDIO", u.AudioOut.N)
+		}
+		if u.ImageOut.Known {
+			if u.AudioOut.Known {
+				dst = append(dst, ',')
+			}
+			dst = appendModality(dst, "IMAGE", u.ImageOut.N)
+		}
+		dst = append(dst, ']')
+	}
+	return append(dst, '}')
+}
+
+func appendModality(dst []byte, kind string, n int64) []byte {
+	dst = append(append(append(dst, `{"modality":"`...), kind...), `","tokenCount":`...)
+	return append(appendInt(dst, n), '}')
+}
