@@ -13,6 +13,7 @@ import (
 func (d *Door) Mount(r gin.IRouter) {
 	d.mountOpenAI(r)
 	d.mountAnthropic(r)
+	d.mountGemini(r)
 }
 
 func (d *Door) mountOpenAI(r gin.IRouter) {
@@ -64,6 +65,7 @@ func served() []string {
 	return []string{
 		"/v1/chat/completions", "/v1/responses", "/v1/embeddings", "/v1/models",
 		"/anthropic/v1/messages", "/anthropic/v1/messages/count_tokens",
+		"/v1beta/models/{model}:generateContent",
 	}
 }
 
@@ -97,6 +99,9 @@ func family(r *http.Request) llm.Protocol {
 	}
 	if strings.HasPrefix(path, "/v1/responses") {
 		return llm.Responses
+	}
+	if isGoogle(r) {
+		return llm.Gemini
 	}
 	if r.Header.Get("Anthropic-Version") != "" {
 		return llm.Messages

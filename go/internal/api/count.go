@@ -6,6 +6,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/tokligence/tokligence-gateway/go/internal/llm"
+	"github.com/tokligence/tokligence-gateway/go/internal/protocol"
 	"github.com/tokligence/tokligence-gateway/go/internal/proxy"
 	"github.com/tokligence/tokligence-gateway/go/internal/route"
 	"github.com/tokligence/tokligence-gateway/go/internal/tokens"
@@ -15,11 +16,12 @@ import (
 type counted interface{ EncodeCount(n int64) []byte }
 
 // countTokens forwards to an upstream that counts, and estimates otherwise.
-func (d *Door) countTokens(c *gin.Context) {
-	codec := d.codecs[llm.Messages]
+func (d *Door) countTokens(c *gin.Context) { d.countIn(c, d.codecs[llm.Messages], asked{}) }
+
+func (d *Door) countIn(c *gin.Context, codec protocol.Codec, path asked) {
 	body := d.newBody()
 	defer body.release()
-	call, err := d.admit(c, codec, llm.CountTokens, body)
+	call, err := d.admit(c, codec, llm.CountTokens, path, body)
 	if err == nil {
 		err = d.count(c, call)
 	}
@@ -43,11 +45,11 @@ func cannotCount(err error) bool {
 func (d *Door) count(c *gin.Context, call *proxy.Call) error {
 	ctx := c.Request.Context()
 	query := route.Query{
-		Principal: call.Principal, Protocol: llm.Messages, Operation: llm.CountTokens,
+		Principal: call.Principal, Protocol: call.Codec.Name(), Operation: llm.CountTokens,
 		Model: call.Head.Model, SessionID: call.Head.SessionID,
 	}
 	plan, err := d.router.Plan(ctx, query)
-	if err == nil && len(plan) > 0 && plan[0].Protocol == llm.Messages {
+	if err == nil && len(plan) > 0 && plan[0].Protocol == call.Codec.Name() {
 		err = d.proxy.Serve(ctx, c.Writer, call)
 		if !cannotCount(err) {
 			return err

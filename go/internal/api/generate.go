@@ -18,22 +18,31 @@ import (
 // serve handles every call that goes to an upstream, whatever the protocol.
 func (d *Door) serve(name llm.Protocol, op llm.Operation) gin.HandlerFunc {
 	codec := d.codecs[name]
-	return func(c *gin.Context) {
-		body := d.newBody()
-		defer body.release()
-		call, err := d.admit(c, codec, op, body)
-		if err == nil {
-			err = d.proxy.Serve(c.Request.Context(), c.Writer, call)
-		}
-		if err != nil {
-			d.refuse(c.Writer, codec, call.Head, err)
-		}
+	return func(c *gin.Context) { d.serveIn(c, codec, op, asked{}) }
+}
+
+// asked is what a path says of a call, where the protocol puts it there.
+type asked struct {
+	model  string
+	stream bool
+	array  bool // the stream is to be one JSON array
+}
+
+func (d *Door) serveIn(c *gin.Context, codec protocol.Codec, op llm.Operation, path asked) {
+	body := d.newBody()
+	defer body.release()
+	call, err := d.admit(c, codec, op, path, body)
+	if err == nil {
+		err = d.proxy.Serve(c.Request.Context(), c.Writer, call)
+	}
+	if err != nil {
+		d.refuse(c.Writer, codec, call.Head, err)
 	}
 }
 
 // admit reads, authenticates and looks at a request. The call it returns is
 // good for an error answer even when err is not nil.
-func (d *Door) admit(c *gin.Context, codec protocol.Codec, op llm.Operation, body *body) (*proxy.Call, error) {
+func (d *Door) admit(c *gin.Context, codec protocol.Codec, op llm.Operation, path asked, body *body) (*proxy.Call, error) {
 	call := &proxy.Call{
 		ID: RequestID(c.Writer), Codec: codec, Started: time.Now(),
 		Head: protocol.Head{Operation: op, RequestID: RequestID(c.Writer)},
@@ -49,6 +58,9 @@ func (d *Door) admit(c *gin.Context, codec protocol.Codec, op llm.Operation, bod
 	}
 	head, err := codec.Peek(op, text)
 	head.Operation, head.RequestID = op, call.ID
+	if path.model != "" {
+		head.Model, head.Stream, head.Array = path.model, path.stream, path.array
+	}
 	call.Head = head
 	if err != nil {
 		return call, err
@@ -84,7 +96,7 @@ func credential(r *http.Request) string {
 		bearer = strings.TrimSpace(rest)
 	}
 	sent := [...]string{
-		bearer, r.Header.Get("X-Api-Key"), r.Header.Get("X-Goog-Api-Key"), r.Header.Get("Api-Key"),
+		bearer, keyOf(r), r.Header.Get("X-Api-Key"), r.Header.Get("X-Goog-Api-Key"), r.Header.Get("Api-Key"),
 	}
 	first := ""
 	for _, key := range sent {
@@ -96,6 +108,16 @@ func credential(r *http.Request) string {
 		}
 	}
 	return first
+}
+
+// keyOf returns the key in the query, which only paths of Google's protocol
+// may have there. It goes no further: of a query nothing is logged, and to an
+// upstream only what travellingQuery knows.
+func keyOf(r *http.Request) string {
+	if r.URL.RawQuery == "" || family(r) != llm.Gemini {
+		return ""
+	}
+	return r.URL.Query().Get("key")
 }
 
 // session returns the conversation a client names in its headers.

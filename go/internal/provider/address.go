@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/tokligence/tokligence-gateway/go/internal/llm"
@@ -23,6 +24,8 @@ func suffix(op llm.Operation, name llm.Protocol) string {
 		return "/messages/count_tokens"
 	case place{llm.Embed, llm.Chat}:
 		return "/embeddings"
+	case place{llm.Generate, llm.Gemini}, place{llm.CountTokens, llm.Gemini}, place{llm.ListModels, llm.Gemini}:
+		return "/models" // and the model, see withModel
 	case place{llm.ListModels, llm.Chat}, place{llm.ListModels, llm.Responses}, place{llm.ListModels, llm.Messages}:
 		return "/models"
 	}
@@ -126,10 +129,36 @@ func (a address) base(name llm.Protocol, p *Preset) string {
 	// it, and all that OpenAI's protocols and those beside them hang on.
 	usual := p.Paths[llm.Chat]
 	beside := name != llm.Messages || isVersion(path) || len(usual) > 0 && usual[0] == path
-	if isVersion(a.path) && beside {
+	if isVersion(a.path) && beside && !p.hasPath(a.path) {
 		path = a.path
 	}
 	return a.root.String() + path
+}
+
+// hasPath reports whether a path is that of one of the protocols.
+func (p *Preset) hasPath(path string) bool {
+	for _, known := range p.Paths {
+		if slices.Contains(known, path) {
+			return true
+		}
+	}
+	return false
+}
+
+// withModel returns the address of a call in a protocol that has the model and
+// what is asked of it in the path. The model is one segment, whatever is in it.
+func withModel(u *url.URL, req *Request) *url.URL {
+	method := ":generateContent"
+	with := *u
+	switch {
+	case req.Operation == llm.CountTokens:
+		method = ":countTokens"
+	case req.Stream:
+		method, with.RawQuery = ":streamGenerateContent", "alt=sse"
+	}
+	with.RawPath = u.EscapedPath() + "/" + url.PathEscape(req.Model) + method
+	with.Path = u.Path + "/" + req.Model + method
+	return &with
 }
 
 // origin is what a credential is bound to.

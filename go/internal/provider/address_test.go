@@ -16,7 +16,7 @@ func urls(t *testing.T, preset, base string) map[llm.Protocol]string {
 	}
 	out := map[llm.Protocol]string{}
 	for at, e := range p.endpoints {
-		if at.op == llm.Generate {
+		if at.op == llm.Generate { // the model and the method follow in Google's protocol
 			out[at.protocol] = e.url.String()
 		}
 	}
@@ -26,7 +26,7 @@ func urls(t *testing.T, preset, base string) map[llm.Protocol]string {
 func all(preset string) []llm.Protocol {
 	p, _ := FindPreset(preset)
 	var names []llm.Protocol
-	for _, name := range []llm.Protocol{llm.Chat, llm.Responses, llm.Messages} {
+	for _, name := range []llm.Protocol{llm.Chat, llm.Responses, llm.Messages, llm.Gemini} {
 		if len(p.Paths[name]) > 0 {
 			names = append(names, name)
 		}
@@ -109,6 +109,11 @@ func TestBaseURLs(t *testing.T) {
 		want         string
 	}{
 		{"gemini", "https://host.test/v1beta", llm.Chat, "https://host.test/v1beta/openai/chat/completions"},
+		{"gemini", "https://host.test", llm.Gemini, "https://host.test/v1beta/models"},
+		{"gemini", "https://host.test/v1beta", llm.Gemini, "https://host.test/v1beta/models"},
+		{"gemini", "https://host.test/v1beta/models", llm.Gemini, "https://host.test/v1beta/models"},
+		{"gemini", "https://host.test/v1beta/openai/", llm.Gemini, "https://host.test/v1beta/models"},
+		{"gemini", "https://host.test/v1alpha", llm.Gemini, "https://host.test/v1alpha/models"},
 		{"deepseek", "https://api.deepseek.com/beta", llm.Chat, "https://api.deepseek.com/beta/chat/completions"},
 		{"deepseek", "https://api.deepseek.com/beta", llm.Messages, "https://api.deepseek.com/anthropic/v1/messages"},
 		{"deepseek", "https://api.deepseek.com/anthropic", llm.Chat, "https://api.deepseek.com/v1/chat/completions"},

@@ -60,6 +60,9 @@ func (p *HTTP) Do(ctx context.Context, req *Request) (*http.Response, error) {
 		with.RawQuery = req.Query
 		at = &with
 	}
+	if req.Protocol == llm.Gemini {
+		at = withModel(at, req)
+	}
 	header = outgoing(header, req.Header, travels(req.Protocol, p.preset.Native))
 	return p.send(ctx, http.MethodPost, at, header, req, wait)
 }

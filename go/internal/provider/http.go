@@ -151,7 +151,7 @@ func (p *Preset) speaks(only []llm.Protocol) map[llm.Operation][]llm.Protocol {
 	}
 	out := map[llm.Operation][]llm.Protocol{}
 	for _, name := range only {
-		if suffix(llm.Generate, name) != "" {
+		if suffix(llm.Generate, name) != "" && (name != llm.Gemini || len(p.Paths[name]) > 0) { // Google's paths are nobody else's
 			out[llm.Generate] = append(out[llm.Generate], name)
 		}
 		for _, op := range [...]llm.Operation{llm.Embed, llm.CountTokens} {

@@ -35,8 +35,16 @@ func (p *HTTP) Models(ctx context.Context) ([]ModelInfo, error) {
 	e := p.endpoints[place{llm.ListModels, list}]
 	var all []ModelInfo
 	at := e.url
-	if list == llm.Messages {
-		at = withQuery(e.url, "limit=1000")
+	first, next := "", ""
+	switch list {
+	case llm.Messages:
+		first, next = "limit=1000", "&after_id="
+	case llm.Gemini:
+		first, next = "pageSize=1000", "&pageToken="
+	default:
+	}
+	if first != "" {
+		at = withQuery(e.url, first)
 	}
 	for range maxPages {
 		page, err := p.page(ctx, at, e)
@@ -46,10 +54,10 @@ func (p *HTTP) Models(ctx context.Context) ([]ModelInfo, error) {
 		for _, m := range page.models {
 			all = append(all, m.info(p.preset.StripID))
 		}
-		if !page.more || page.last == "" {
+		if !page.more || page.last == "" || next == "" {
 			break
 		}
-		at = withQuery(e.url, "limit=1000&after_id="+url.QueryEscape(page.last))
+		at = withQuery(e.url, first+next+url.QueryEscape(page.last))
 	}
 	return all, nil
 }
@@ -125,6 +133,11 @@ type modelEntry struct {
 	Created     json.RawMessage `json:"created"`    // seconds
 	CreatedAt   json.RawMessage `json:"created_at"` // RFC 3339, or seconds
 
+	// Google's own list has names instead of ids.
+	OwnDisplay string `json:"displayName"`
+	InputLimit int    `json:"inputTokenLimit"`
+	OutputMost int    `json:"outputTokenLimit"`
+
 	// The same thing in the words of Anthropic, OpenRouter and Together,
 	// Groq, Mistral, vLLM.
 	MaxInput      int `json:"max_input_tokens"`
@@ -142,9 +155,9 @@ type modelEntry struct {
 
 func (m *modelEntry) info(strip string) ModelInfo {
 	info := ModelInfo{
-		ID: strings.TrimPrefix(m.ID, strip), DisplayName: cmp.Or(m.DisplayName, m.Name),
-		MaxInput:  cmp.Or(m.MaxInput, m.ContextLength, m.ContextWindow, m.MaxContext, m.MaxModelLen),
-		MaxOutput: cmp.Or(m.MaxOutput, m.MaxCompletion, m.Top.MaxCompletion),
+		ID: strings.TrimPrefix(cmp.Or(m.ID, m.Name), strip), DisplayName: cmp.Or(m.DisplayName, m.OwnDisplay, m.Name),
+		MaxInput:  cmp.Or(m.MaxInput, m.InputLimit, m.ContextLength, m.ContextWindow, m.MaxContext, m.MaxModelLen),
+		MaxOutput: cmp.Or(m.MaxOutput, m.OutputMost, m.MaxCompletion, m.Top.MaxCompletion),
 		Created:   moment(m.Created),
 	}
 	if info.Created.IsZero() {
@@ -170,6 +183,8 @@ func moment(raw json.RawMessage) time.Time {
 func parseModels(body []byte) (modelPage, error) {
 	var list struct {
 		Data    []modelEntry `json:"data"`
+		Models  []modelEntry `json:"models"` // Google's own form
+		Next    string       `json:"nextPageToken"`
 		HasMore bool         `json:"has_more"`
 		LastID  string       `json:"last_id"`
 	}
@@ -182,7 +197,12 @@ func parseModels(body []byte) (modelPage, error) {
 	if err != nil {
 		return modelPage{}, err
 	}
-	page := modelPage{more: list.HasMore, last: list.LastID}
+	page := modelPage{more: list.HasMore || list.Next != "", last: cmp.Or(list.Next, list.LastID)}
+	for _, m := range list.Models {
+		if m.Name != "" {
+			page.models = append(page.models, m)
+		}
+	}
 	for _, m := range list.Data {
 		if m.ID != "" {
 			page.models = append(page.models, m)

@@ -45,6 +45,9 @@ func (c *Call) Request() (*llm.Request, error) {
 	if c.decoded == nil {
 		d := &decoded{}
 		d.request, d.err = c.Codec.DecodeRequest(c.Body)
+		if d.err == nil { // not every protocol has them in the body
+			d.request.Model, d.request.Stream = c.Head.Model, c.Head.Stream
+		}
 		if d.err == nil && c.Estimate != nil {
 			c.Head.EstimatedInput = c.Estimate(d.request)
 		}

@@ -16,7 +16,7 @@ import (
 
 // passStream relays the upstream's frames as they are.
 func (t *try) passStream(body io.Reader, header http.Header) *llm.Error {
-	t.ans.prepare(http.StatusOK, t.reply(header, "text/event-stream"))
+	t.ans.prepare(http.StatusOK, t.reply(header, streamType(t.call.Head)))
 	meter := t.call.Codec.NewMeter(t.call.Head)
 	frames := sse.NewScanner(body, t.ans.policy.MaxFrame)
 	for {
@@ -31,6 +31,7 @@ func (t *try) passStream(body io.Reader, header http.Header) *llm.Error {
 				return t.fail(meter, t.broken(io.ErrUnexpectedEOF))
 			}
 		}
+		frame = reframe(meter, frame, verdict)
 		switch verdict {
 		case protocol.Preamble:
 			t.ans.hold(frame)
@@ -45,6 +46,22 @@ func (t *try) passStream(body io.Reader, header http.Header) *llm.Error {
 			return t.passFailure(meter, frame)
 		}
 	}
+}
+
+// reframe gives a frame the form that the client reads. A nil frame is the end.
+func reframe(meter protocol.Meter, frame []byte, verdict protocol.Verdict) []byte {
+	if r, ok := meter.(protocol.Reframer); ok {
+		return r.Reframe(frame, verdict)
+	}
+	return frame
+}
+
+// streamType is the content type of a stream to the client.
+func streamType(head protocol.Head) string {
+	if head.Array {
+		return "application/json"
+	}
+	return "text/event-stream"
 }
 
 // mended gives the frame with which a connection ended the blank line that it
@@ -90,10 +107,11 @@ func (t *try) passFailure(meter protocol.Meter, frame []byte) *llm.Error {
 func (t *try) passEnd(meter protocol.Meter, err error) *llm.Error {
 	t.measure(meter)
 	if errors.Is(err, io.EOF) && meter.Stop().Reason != "" && !t.ans.left() {
-		if failure := t.settle(0); failure != nil {
+		end := reframe(meter, nil, protocol.Last)
+		if failure := t.settle(len(end)); failure != nil {
 			return t.fail(meter, failure)
 		}
-		_, _ = t.ans.Write(nil)
+		_, _ = t.ans.Write(end)
 		return nil
 	}
 	return t.fail(meter, t.broken(err))

@@ -14,7 +14,7 @@ import (
 func (t *try) relayEvents(body io.Reader, header http.Header, streamed bool, names *protocol.NameMap) *llm.Error {
 	contentType := "application/json"
 	if t.call.Head.Stream {
-		contentType = "text/event-stream"
+		contentType = streamType(t.call.Head)
 		t.ans.prepare(http.StatusOK, t.reply(header, contentType))
 	}
 	from := t.cand.Target

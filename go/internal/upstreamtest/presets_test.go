@@ -98,6 +98,12 @@ func (b *bench) ask(t *testing.T, req *llm.Request, name llm.Protocol) *http.Res
 	return resp
 }
 
+// spoken are the protocols that can be played here. Google's own is played in
+// the tests of package provider.
+func spoken(up *provider.HTTP) []llm.Protocol {
+	return slices.DeleteFunc(slices.Clone(up.Speaks(llm.Generate)), func(name llm.Protocol) bool { return name == llm.Gemini })
+}
+
 func each(t *testing.T, f func(t *testing.T, preset provider.Preset, known *catalog.Catalog)) {
 	known, err := catalog.Load()
 	if err != nil {
@@ -139,7 +145,7 @@ func TestPresets(t *testing.T) {
 	}
 	each(t, func(t *testing.T, preset provider.Preset, known *catalog.Catalog) {
 		b := setUp(t, preset, known, reply)
-		for _, name := range b.up.Speaks(llm.Generate) {
+		for _, name := range spoken(b.up) {
 			for _, stream := range []bool{false, true} {
 				resp := b.ask(t, weather(stream), name)
 				if why := b.srv.Last(t).Refused; why != "" || resp.StatusCode != http.StatusOK {
@@ -213,7 +219,7 @@ func TestPresetErrors(t *testing.T) {
 	kinds := map[int]llm.ErrorKind{429: llm.RateLimited, 500: llm.BadUpstream, 400: llm.Invalid}
 	each(t, func(t *testing.T, preset provider.Preset, known *catalog.Catalog) {
 		b := setUp(t, preset, known, upstreamtest.Reply{})
-		for _, name := range b.up.Speaks(llm.Generate) {
+		for _, name := range spoken(b.up) {
 			for status, kind := range kinds {
 				b.srv.Break(upstreamtest.Fault{Status: status, RetryAfter: "7", Message: "so it is"})
 				resp := b.ask(t, weather(false), name)
@@ -232,7 +238,7 @@ func TestPresetErrors(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.up = stranger
-		for _, name := range stranger.Speaks(llm.Generate) {
+		for _, name := range spoken(stranger) {
 			resp := b.ask(t, weather(false), name)
 			body, _ := io.ReadAll(resp.Body)
 			if e := b.codecs[name].DecodeError(resp.StatusCode, resp.Header, body); resp.StatusCode != 401 || e.Kind != llm.BadUpstream {
@@ -309,7 +315,7 @@ func TestPresetsAcceptAllCases(t *testing.T) {
 				if text == nil {
 					continue
 				}
-				for _, name := range b.up.Speaks(llm.Generate) {
+				for _, name := range spoken(b.up) {
 					req, err := b.codecs[client].DecodeRequest(text)
 					if err != nil {
 						t.Fatalf("%s in %s: %v", folder, client, err)

@@ -12,6 +12,7 @@ import (
 	"github.com/tokligence/tokligence-gateway/go/internal/llm"
 	"github.com/tokligence/tokligence-gateway/go/internal/protocol"
 	"github.com/tokligence/tokligence-gateway/go/internal/protocol/chat"
+	"github.com/tokligence/tokligence-gateway/go/internal/protocol/gemini"
 	"github.com/tokligence/tokligence-gateway/go/internal/protocol/messages"
 	"github.com/tokligence/tokligence-gateway/go/internal/protocol/protocoltest"
 	"github.com/tokligence/tokligence-gateway/go/internal/protocol/responses"
@@ -55,6 +56,14 @@ func sides() []side {
 				Vision: yes(), Schemas: yes(),
 			},
 			folder: []string{"openai-responses", "open-responses-responses", "xai-responses"},
+		},
+		{
+			name: "gemini", codec: gemini.New(sealer),
+			target: protocol.Target{
+				Provider: "gemini", Model: "gemini-3.1-pro-preview", Origin: "gemini/gemini", Native: true, Thinking: "adaptive",
+				MaxOutput: 65536, Vision: yes(), Schemas: yes(),
+			},
+			folder: []string{"google"},
 		},
 	}
 }
@@ -248,18 +257,21 @@ func words(a protocoltest.Answer, from, to side) string {
 		case llm.Refusal:
 			refusals.WriteString(b.Text)
 		case llm.ToolCall:
-			if a.Stop.Reason == llm.StopLength && !json.Valid([]byte(b.Arguments)) && (to.name == "messages" || from.name == "messages") {
-				continue // Messages has no form for half of an object
+			if a.Stop.Reason == llm.StopLength && !json.Valid([]byte(b.Arguments)) && (whole(to) || whole(from)) {
+				continue // there is no form for half of an object
 			}
 			calls = append(calls, protocoltest.Words(b))
 		}
 	}
 	refusal := refusals.String()
-	if to.name == "messages" || from.name == "messages" {
-		refusal = "" // it travels in stop_details, or as text
+	if whole(to) || whole(from) {
+		refusal = "" // it travels in stop_details or finishMessage, or as text
 	}
 	return fmt.Sprintf("text %q\nthought %q\nrefusal %q\ncalls %q", texts.String(), thoughts.String(), refusal, calls)
 }
+
+// whole reports whether arguments are objects in a protocol.
+func whole(s side) bool { return s.name == "messages" || s.name == "gemini" }
 
 // stopIn is the reason that is left of one in another protocol.
 func stopIn(was protocoltest.Answer, to side) llm.StopReason {

@@ -61,8 +61,8 @@ func New(codecs map[llm.Protocol]protocol.Codec, o Options) *Provider {
 // Name returns Name.
 func (p *Provider) Name() string { return Name }
 
-// Speaks lists every protocol for answers, Chat for embeddings and Messages
-// for counting.
+// Speaks lists every protocol for answers, Chat for embeddings, and Messages
+// and Gemini for counting.
 func (p *Provider) Speaks(op llm.Operation) []llm.Protocol {
 	switch op {
 	case llm.Generate:
@@ -70,7 +70,7 @@ func (p *Provider) Speaks(op llm.Operation) []llm.Protocol {
 	case llm.Embed:
 		return p.only(llm.Chat)
 	case llm.CountTokens:
-		return p.only(llm.Messages)
+		return append(p.only(llm.Messages), p.only(llm.Gemini)...)
 	default:
 		return nil
 	}
