@@ -139,7 +139,7 @@ func (d *decoder) call(at *protocol.Path, p *part) (llm.Block, error) {
 			if jsonscan.KindOf(v) != jsonscan.Object {
 				return protocol.Wrong(at, "an object", v)
 			}
-			c.Arguments = string(v)
+			c.Arguments = string(compact(v))
 		}
 		return nil
 	})

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/tokligence/tokligence-gateway/go/internal/jsonscan"
@@ -36,7 +37,7 @@ func statusOf(kind llm.ErrorKind) (status int, word string) {
 	case llm.Timeout:
 		return http.StatusGatewayTimeout, "DEADLINE_EXCEEDED"
 	case llm.BadUpstream:
-		return http.StatusBadGateway, "UNAVAILABLE"
+		return http.StatusBadGateway, "INTERNAL"
 	case llm.Canceled:
 		return statusClientLeft, "CANCELLED"
 	default:
@@ -101,6 +102,18 @@ func (*Codec) DecodeError(status int, header http.Header, body []byte) *llm.Erro
 		if failure == nil {
 			e.Kind = llm.BadUpstream // a page, not the API
 		}
+	case http.StatusRequestEntityTooLarge:
+		e.Kind = llm.TooLarge
+	case http.StatusTooManyRequests:
+		if e.RetryAfter == 0 && strings.Contains(e.Message, "exceeded your current quota") {
+			e.Kind = llm.BadUpstream // no waiting helps: it is our plan
+		}
+	}
+	switch {
+	case e.Kind == llm.BadUpstream && status < http.StatusInternalServerError:
+		e.Message = fmt.Sprintf("The upstream refused the gateway's own key or account (status %d).", status)
+	case e.Kind == llm.Invalid:
+		e.Code = "invalid_value"
 	}
 	if n, err := strconv.Atoi(header.Get("Retry-After")); err == nil && n > 0 && e.RetryAfter == 0 {
 		e.RetryAfter = min(time.Duration(n)*time.Second, maxWait)

@@ -8,6 +8,8 @@
 package gemini
 
 import (
+	"bytes"
+	"encoding/json"
 	"strconv"
 	"strings"
 
@@ -44,6 +46,16 @@ func (*Codec) EncodeCount(n int64) []byte {
 func text(v []byte) string {
 	s, _ := jsonscan.Text(v)
 	return s
+}
+
+// compact returns JSON without the white space between its tokens: a frame is
+// one line, and arguments are compared as text.
+func compact(v []byte) []byte {
+	var b bytes.Buffer
+	if err := json.Compact(&b, v); err != nil {
+		return v
+	}
+	return b.Bytes()
 }
 
 // camel returns a field name in the spelling that the vendor documents.

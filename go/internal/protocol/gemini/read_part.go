@@ -128,7 +128,7 @@ func (r *reader) call(p *part) {
 			if given == nil {
 				given = []byte("{}")
 			}
-			r.delta(jsonscan.AppendEscaped(nil, given))
+			r.delta(jsonscan.AppendEscaped(nil, compact(given)))
 			r.close(p.signature)
 			return
 		}

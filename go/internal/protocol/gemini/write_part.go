@@ -64,7 +64,7 @@ func (w *writer) close(ev llm.Event) {
 			w.note(llm.Lost, "candidates", notSupported)
 			return
 		}
-		w.part(b.Raw)
+		w.part(compact(b.Raw))
 	case llm.Refusal:
 	default:
 		w.note(llm.Lost, "candidates", notSupported)
@@ -119,7 +119,7 @@ func (w *writer) closeCall(call llm.ToolCall, seal string) {
 		w.broken = append(w.broken, brokenCall{call, arguments})
 		return
 	}
-	raw := callHead(call, object)
+	raw := callHead(call, string(compact([]byte(object))))
 	if seal == "" {
 		w.part(append(raw, '}'))
 		return
@@ -146,7 +146,7 @@ func callHead(call llm.ToolCall, args string) []byte {
 func (w *writer) media(m llm.Media) {
 	switch {
 	case m.Raw != nil && m.Origin == origin:
-		w.part(m.Raw)
+		w.part(compact(m.Raw))
 	case m.Data != "":
 		dst := jsonscan.AppendString([]byte(`{"inlineData":{"mimeType":`), m.MIME)
 		dst = jsonscan.AppendString(append(dst, `,"data":`...), m.Data)

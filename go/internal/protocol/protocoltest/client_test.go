@@ -32,6 +32,8 @@ func goOn(t *testing.T, client side, answer []byte, stream bool) []byte {
 		next = chatGoesOn(chatMessage(t, answer, stream))
 	case "messages":
 		next = messagesGoOn(messagesContent(t, answer, stream))
+	case "gemini":
+		next = geminiGoOn(geminiParts(t, answer, stream))
 	default:
 		next = responsesGoOn(responsesOutput(t, answer, stream))
 	}
@@ -201,4 +203,41 @@ func responsesOutput(t *testing.T, answer []byte, stream bool) []any {
 		}
 	}
 	return output
+}
+
+func geminiGoOn(parts []any) object {
+	var results []any
+	for _, part := range parts {
+		if call, ok := member(part, "functionCall").(object); ok {
+			results = append(results, object{"functionResponse": object{"id": call["id"], "name": call["name"], "response": object{"output": "done"}}})
+		}
+	}
+	return object{
+		"contents": []any{
+			object{"role": "user", "parts": []any{object{"text": "q"}}},
+			object{"role": "model", "parts": parts}, object{"role": "user", "parts": results},
+		},
+		"generationConfig": object{"thinkingConfig": object{"thinkingLevel": "MEDIUM"}},
+		"tools":            []any{object{"functionDeclarations": []any{object{"name": "get", "parameters": object{"type": "OBJECT"}}}}},
+	}
+}
+
+// geminiParts are the parts of an answer: those of all chunks, as they came.
+func geminiParts(t *testing.T, answer []byte, stream bool) []any {
+	t.Helper()
+	chunks := [][]byte{answer}
+	if stream {
+		_, chunks = frames(t, answer)
+	}
+	var parts []any
+	for _, chunk := range chunks {
+		for _, candidate := range list(parsed(t, chunk)["candidates"]) {
+			for _, part := range list(member(candidate, "content", "parts")) {
+				if p := part.(object); len(p) > 1 || p["text"] != "" {
+					parts = append(parts, part)
+				}
+			}
+		}
+	}
+	return parts
 }

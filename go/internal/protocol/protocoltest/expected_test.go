@@ -124,6 +124,18 @@ func departures() map[departure]string {
 		{"32-*", "responses-to-*", "include"}:       "an empty list says nothing",
 		{"32-*", "responses-to-*", "tools"}:         "the same",
 
+		{"02-*", "responses-to-gemini", "generationConfig.stopSequences"}:                               "Responses has no stop sequences, so its request holds none",
+		{"04-*", "*-to-gemini", "contents[1].parts[1].thoughtSignature"}:                                "another model made the call: its signature says so",
+		{"06-*", "*-to-gemini", "contents[1].parts[0].thoughtSignature"}:                                "the same",
+		{"09-*", "*-to-gemini", "contents[1].parts[0].thoughtSignature"}:                                "the same",
+		{"11-*", "*-to-gemini", "contents[1].parts[0].thoughtSignature"}:                                "the same",
+		{"06-*", "chat-to-gemini", "contents[2].parts[1].functionResponse.response"}:                    "Chat cannot say that a result is an error; its text says so",
+		{"06-*", "responses-to-gemini", "contents[2].parts[1].functionResponse.response"}:               "nor can Responses",
+		{"11-*", "chat-to-gemini", "contents[2]"}:                                                       "the picture stays where Chat had to put it",
+		{"12-*", "gemini-to-*", "response_format.json_schema.name"}:                                     "Gemini has no name for a schema",
+		{"12-*", "gemini-to-*", "text.format.name"}:                                                     "the same",
+		{"09-*", "gemini-to-chat", "messages[2].reasoning_content"}:                                     "a call of Gemini's came without words of thought",
+
 		{"33-*", "messages-to-*", "safety_identifier"}: "the client's user goes on as a hash, by which the vendor can tell one from another",
 	}
 }

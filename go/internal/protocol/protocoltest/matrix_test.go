@@ -314,6 +314,9 @@ func TestFixturesAgree(t *testing.T) {
 					if a.Err != nil || b.Err != nil {
 						return
 					}
+					if name == "15-refusal" && (from.name == "gemini" || to.name == "gemini") {
+						return // there the prompt is refused, before any answer
+					}
 					if got, want := words(a, from, to), words(b, from, to); got != want {
 						t.Errorf("%s says\n%s\n%s says\n%s", from.name, got, to.name, want)
 					}
@@ -333,7 +336,7 @@ func TestRecordings(t *testing.T) {
 		for _, r := range protocoltest.Recordings(t, from.named, from.done, from.folder...) {
 			events := from.read(t, answer{r.Stream, r.Body})
 			for _, to := range sides() {
-				if to.name == "messages" && strings.Contains(r.Name, "custom-tool") {
+				if whole(to) && strings.Contains(r.Name, "custom-tool") {
 					continue // only a client that declared such a tool can be given one
 				}
 				for _, stream := range []bool{false, true} {
@@ -407,7 +410,7 @@ func TestMetersAgree(t *testing.T) {
 					if m.Stop().Reason != read.Stop.Reason || m.Meta().Model != read.Meta.Model {
 						t.Errorf("stop %q model %q, the reader has %q %q", m.Stop().Reason, m.Meta().Model, read.Stop.Reason, read.Meta.Model)
 					}
-					if a.stream && verdicts[len(verdicts)-1] != protocol.Last {
+					if a.stream && s.name != "gemini" && verdicts[len(verdicts)-1] != protocol.Last { // Gemini has no last frame
 						t.Errorf("verdicts %v", verdicts)
 					}
 				})
