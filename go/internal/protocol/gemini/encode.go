@@ -105,7 +105,7 @@ func judge(x llm.Opaque) llm.FindingClass {
 	case "stream_options", "include", "truncation", "background":
 		return 0
 	case "store", "prompt_cache_options", "prompt_cache_retention", "prompt_cache_key", "safety_identifier", "user",
-		"client_metadata", "metadata", "prediction", "service_tier":
+		"client_metadata", "metadata", "prediction", "service_tier", "context_management":
 		return llm.Dropped
 	}
 	return llm.Lost

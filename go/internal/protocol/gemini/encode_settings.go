@@ -51,15 +51,19 @@ func (e *encoder) writeGeneration() {
 		e.out = appendInt(e.key(e.out, "maxOutputTokens"), int64(n))
 	}
 	for _, f := range [...]struct {
-		name  string
-		value *float64
+		name, field string
+		value       *float64
 	}{
-		{"temperature", s.Temperature},
-		{"topP", s.TopP},
-		{"presencePenalty", s.PresencePenalty},
-		{"frequencyPenalty", s.FrequencyPenalty},
+		{"temperature", "temperature", s.Temperature},
+		{"topP", "top_p", s.TopP},
+		{"presencePenalty", "presence_penalty", s.PresencePenalty},
+		{"frequencyPenalty", "frequency_penalty", s.FrequencyPenalty},
 	} {
-		if f.value != nil {
+		switch {
+		case f.value == nil:
+		case e.to.Reasoning:
+			e.note(llm.Dropped, f.field, "refused_by_reasoning_model")
+		default:
 			e.out = appendFloat(e.key(e.out, f.name), *f.value)
 		}
 	}

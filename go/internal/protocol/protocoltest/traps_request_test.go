@@ -139,6 +139,9 @@ func trapPrefill(t *testing.T) {
 				out, findings := carried(t, sideOf(name), to, body)
 				got := shapes(t, out)
 				last := strings.HasPrefix(got[strings.LastIndexByte(got, ' ')+1:], "assistant")
+				if to.name == "gemini" {
+					last = strings.LastIndex(out, `"model"`) > strings.LastIndex(out, `"user"`)
+				}
 				if last != prefill || len(findings) == 0 != prefill {
 					t.Errorf("%s to %s, prefill %t: %s %v", name, to.name, prefill, got, findings)
 				}
@@ -221,7 +224,7 @@ func trapSampling(t *testing.T) {
 			}
 			to.target.Reasoning = false
 			out, findings = carried(t, sideOf(name), to, body)
-			both := strings.Contains(out, `"temperature":1.5`) && strings.Contains(out, `"top_p":0.9`)
+			both := strings.Contains(out, `"temperature":1.5`) && (strings.Contains(out, `"top_p":0.9`) || strings.Contains(out, `"topP":0.9`))
 			clamped := strings.Contains(out, `"temperature":1`) && !strings.Contains(out, "top_p") && found(findings, llm.Approximated, "temperature")
 			if to.name == "messages" && !clamped || to.name != "messages" && !both {
 				t.Errorf("%s to %s: %s %v", name, to.name, out, findings)
