@@ -49,7 +49,7 @@ func presetTable() string {
 		var speaks []string
 		for _, protocol := range p.Speaks[llm.Generate] {
 			speaks = append(speaks, map[llm.Protocol]string{
-				llm.Chat: "Chat", llm.Responses: "Responses", llm.Messages: "Messages",
+				llm.Chat: "Chat", llm.Responses: "Responses", llm.Messages: "Messages", llm.Gemini: "Gemini",
 			}[protocol])
 		}
 		if len(p.Speaks[llm.Embed]) > 0 {

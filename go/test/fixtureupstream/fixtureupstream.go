@@ -17,7 +17,7 @@ import (
 	"sync"
 )
 
-// Vendor answers in one protocol, "chat" or "messages"; one of chat answers
+// Vendor answers in one protocol, "chat", "messages" or "gemini"; one of chat answers
 // Responses as well, as OpenAI does.
 type Vendor struct {
 	Protocol string
@@ -70,13 +70,18 @@ func (v *Vendor) answer(w http.ResponseWriter, call Call) error {
 		return v.embeddings(w, call)
 	}
 	model, _ := call.Body["model"].(string)
+	stream, _ := call.Body["stream"].(bool)
+	if v.Protocol == "gemini" { // it says both in the path
+		_, call, _ := strings.Cut(call.Path, "/models/")
+		model, call, _ = strings.Cut(call, ":")
+		stream = call == "streamGenerateContent"
+	}
 	// Routes tell the vendors apart by a prefix: chat-case-… and messages-case-….
 	model = strings.TrimPrefix(model, v.Protocol+"-")
 	if name, ok := strings.CutPrefix(model, "error-"); ok {
 		return v.refuse(w, name)
 	}
 	name := strings.TrimPrefix(model, "case-")
-	stream, _ := call.Body["stream"].(bool)
 	if model == "midway" {
 		name = "21-stream-error"
 	}
@@ -111,13 +116,17 @@ func (v *Vendor) refuse(w http.ResponseWriter, name string) error {
 	var file struct {
 		Chat     answer `json:"chat_and_responses"`
 		Messages answer `json:"messages"`
+		Gemini   answer `json:"gemini"`
 	}
 	if err := json.Unmarshal(raw, &file); err != nil {
 		return err
 	}
 	a := file.Chat
-	if v.Protocol == "messages" {
+	switch v.Protocol {
+	case "messages":
 		a = file.Messages
+	case "gemini":
+		a = file.Gemini
 	}
 	for name, value := range a.Headers {
 		w.Header().Set(name, value)
@@ -133,6 +142,9 @@ func (v *Vendor) models(w http.ResponseWriter) error {
 	if v.Protocol == "messages" {
 		list = `{"data":[{"type":"model","id":"messages-case-01-plain","display_name":"Plain","created_at":"2025-09-29T00:00:00Z"}],` +
 			`"has_more":false,"first_id":"messages-case-01-plain","last_id":"messages-case-01-plain"}`
+	}
+	if v.Protocol == "gemini" {
+		list = `{"models":[{"name":"models/gemini-case-01-plain","displayName":"Plain","inputTokenLimit":1000,"outputTokenLimit":100}]}`
 	}
 	_, err := io.WriteString(w, list)
 	return err

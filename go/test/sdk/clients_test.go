@@ -15,22 +15,26 @@ import (
 const fixtures = "../../internal/protocol/protocoltest/testdata/fixtures"
 
 // start runs a gateway in front of one vendor of each protocol.
-func start(t *testing.T) (d *daemon.Daemon, chat, messages *fixtureupstream.Vendor) {
+func start(t *testing.T) (d *daemon.Daemon, vendors []*fixtureupstream.Vendor) {
 	t.Helper()
 	dir, err := filepath.Abs(fixtures)
 	if err != nil {
 		t.Fatal(err)
 	}
-	chat = &fixtureupstream.Vendor{Protocol: "chat", Dir: dir}
-	messages = &fixtureupstream.Vendor{Protocol: "messages", Dir: dir}
-	chatServer, messagesServer := httptest.NewServer(chat), httptest.NewServer(messages)
-	t.Cleanup(chatServer.Close)
-	t.Cleanup(messagesServer.Close)
+	urls := map[string]string{}
+	for _, name := range []string{"chat", "messages", "gemini"} {
+		vendor := &fixtureupstream.Vendor{Protocol: name, Dir: dir}
+		server := httptest.NewServer(vendor)
+		t.Cleanup(server.Close)
+		vendors, urls[name] = append(vendors, vendor), server.URL
+	}
 	d = daemon.Start(t,
-		"TOKLIGENCE_ROUTES=chat-*=>openai,messages-*=>anthropic", "TOKLIGENCE_ROUTING_ATTEMPTS=1",
-		"TOKLIGENCE_OPENAI_API_KEY=sk-openai-canary", "TOKLIGENCE_OPENAI_BASE_URL="+chatServer.URL+"/v1",
-		"TOKLIGENCE_ANTHROPIC_API_KEY=sk-ant-canary", "TOKLIGENCE_ANTHROPIC_BASE_URL="+messagesServer.URL)
-	return d, chat, messages
+		"TOKLIGENCE_ROUTES=chat-*=>openai,messages-*=>anthropic,gemini-*=>gemini", "TOKLIGENCE_ROUTING_ATTEMPTS=1",
+		"TOKLIGENCE_OPENAI_API_KEY=sk-openai-canary", "TOKLIGENCE_OPENAI_BASE_URL="+urls["chat"]+"/v1",
+		"TOKLIGENCE_ANTHROPIC_API_KEY=sk-ant-canary", "TOKLIGENCE_ANTHROPIC_BASE_URL="+urls["messages"],
+		"TOKLIGENCE_GEMINI_API_KEY=AIza-gemini-canary", "TOKLIGENCE_GEMINI_BASE_URL="+urls["gemini"],
+		"TOKLIGENCE_PROVIDERS_GEMINI_PROTOCOLS=gemini") // Chat clients too are to be translated here
+	return d, vendors
 }
 
 // run runs a test program of another language.
@@ -45,15 +49,15 @@ func run(t *testing.T, d *daemon.Daemon, dir, program string, args ...string) {
 }
 
 func TestJavaScriptClients(t *testing.T) {
-	d, chat, messages := start(t)
+	d, vendors := start(t)
 	run(t, d, "js", "node", "--test", "--test-reporter=tap", "sdk.test.mjs")
-	checkUpstreams(t, chat, messages)
+	checkUpstreams(t, vendors...)
 }
 
 func TestPythonClients(t *testing.T) {
-	d, chat, messages := start(t)
+	d, vendors := start(t)
 	run(t, d, "py", filepath.Join(".venv", "bin", "python"), "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_sdk.py")
-	checkUpstreams(t, chat, messages)
+	checkUpstreams(t, vendors...)
 }
 
 // checkUpstreams looks at what the vendors got: their own key, never the

@@ -19,8 +19,8 @@ import (
 const plain = "你好，世界！🚀 Hello."
 
 func TestGoClients(t *testing.T) {
-	d, _, _ := start(t)
-	for _, up := range []string{"chat", "messages"} {
+	d, _ := start(t)
+	for _, up := range []string{"chat", "messages", "gemini"} {
 		t.Run("openai on "+up, func(t *testing.T) { openaiClient(t, d, up) })
 		t.Run("anthropic on "+up, func(t *testing.T) { anthropicClient(t, d, up) })
 	}

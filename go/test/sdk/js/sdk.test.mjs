@@ -1,8 +1,9 @@
 // Official JavaScript clients through a running gateway, against upstreams of
-// both protocols. GATEWAY_URL and GATEWAY_KEY say where it is.
+// every protocol. GATEWAY_URL and GATEWAY_KEY say where it is.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import Anthropic from '@anthropic-ai/sdk';
+import { ApiError, GoogleGenAI } from '@google/genai';
 import OpenAI from 'openai';
 
 const url = process.env.GATEWAY_URL;
@@ -10,7 +11,8 @@ const apiKey = process.env.GATEWAY_KEY;
 const openai = new OpenAI({ baseURL: `${url}/v1`, apiKey, maxRetries: 0 });
 const anthropic = new Anthropic({ baseURL: `${url}/anthropic`, apiKey, maxRetries: 0 });
 const messages = [{ role: 'user', content: 'Hello' }];
-const upstreams = ['chat', 'messages'];
+const google = new GoogleGenAI({ apiKey, httpOptions: { baseUrl: url } });
+const upstreams = ['chat', 'messages', 'gemini'];
 const tools = [
   { name: 'get_weather', schema: { type: 'object', properties: { city: { type: 'string' }, unit: { type: 'string' } } } },
   { name: 'get_time', schema: { type: 'object', properties: {} } },
@@ -131,6 +133,57 @@ for (const up of upstreams) {
   });
 }
 
+for (const up of upstreams) {
+  describe(`google on ${up}`, () => {
+    const contents = 'Hello';
+    const declared = [{ functionDeclarations: tools.map((t) => ({ name: t.name, parametersJsonSchema: t.schema })) }];
+    const drain = async (stream) => {
+      const chunks = [];
+      for await (const chunk of stream) chunks.push(chunk);
+      return chunks;
+    };
+    test('whole answer', async () => {
+      const r = await google.models.generateContent({ model: `${up}-case-01-plain`, contents });
+      assert.equal(r.text, '你好，世界！🚀 Hello.');
+      assert.deepEqual([r.usageMetadata.promptTokenCount, r.usageMetadata.candidatesTokenCount], [24, 12]);
+      assert.equal(r.candidates[0].finishReason, 'STOP');
+    });
+    test('stream', async () => {
+      const chunks = await drain(await google.models.generateContentStream({ model: `${up}-case-01-plain`, contents }));
+      assert.equal(chunks.map((c) => c.text ?? '').join(''), '你好，世界！🚀 Hello.');
+      assert.equal(chunks.at(-1).usageMetadata.totalTokenCount, 36);
+    });
+    test('parallel tools, streamed', async () => {
+      const chunks = await drain(await google.models.generateContentStream({ model: `${up}-case-05-parallel-tools`, contents, config: { tools: declared } }));
+      assert.deepEqual(chunks.flatMap((c) => c.functionCalls ?? []).map((c) => [c.id, c.name, c.args]), [
+        ['call_p1', 'get_weather', { city: 'Oslo' }], ['call_p2', 'get_weather', { city: 'Rome' }], ['call_p3', 'get_time', {}],
+      ]);
+    });
+    test('a conversation goes on after a tool', async () => {
+      const chat = google.chats.create({ model: `${up}-case-03-tool-call`, config: { tools: declared } });
+      const first = await chat.sendMessage({ message: contents });
+      const call = first.functionCalls[0];
+      assert.deepEqual([call.id, call.args], ['call_w1', { city: 'Zürich', unit: 'c' }]);
+      const next = await chat.sendMessage({ message: { functionResponse: { id: call.id, name: call.name, response: { output: 'rain' } } } });
+      assert.equal(next.functionCalls.length, 1);
+    });
+    test('errors have their status', async () => {
+      for (const [name, status] of [['rate_limit', 429], ['invalid_request', 400], ['model_not_found', 404], ['authentication', 502], ['overloaded', 503]]) {
+        await assert.rejects(
+          google.models.generateContent({ model: `${up}-error-${name}`, contents }),
+          (e) => e instanceof ApiError && e.status === status);
+      }
+    });
+    test('an error in mid-stream is an error', async () => {
+      await assert.rejects(async () => drain(await google.models.generateContentStream({ model: `${up}-midway`, contents })), ApiError);
+    });
+    test('tokens are counted', async () => {
+      const r = await google.models.countTokens({ model: 'chat-case-01-plain', contents });
+      assert.ok(r.totalTokens > 0);
+    });
+  });
+}
+
 test('embeddings, base64 by default and floats', async () => {
   const r = await openai.embeddings.create({ model: 'chat-embed', input: ['a', 'b'] });
   assert.deepEqual(r.data.map((d) => Array.from(d.embedding)), [[0.5, -0.25], [0.125, 1]]);
@@ -146,6 +199,9 @@ test('models in both forms', async () => {
   const other = [];
   for await (const m of anthropic.models.list()) other.push(m.id);
   assert.deepEqual(other.sort(), ids.sort());
+  const names = [];
+  for await (const m of await google.models.list()) names.push(m.name.replace('models/', ''));
+  assert.deepEqual(names.sort(), ids.sort());
   assert.equal((await openai.models.retrieve('loopback')).id, 'loopback');
   await assert.rejects(openai.models.retrieve('nowhere'), OpenAI.NotFoundError);
 });

@@ -1,4 +1,4 @@
-"""Official Python clients through a running gateway, against upstreams of both protocols.
+"""Official Python clients through a running gateway, against upstreams of every protocol.
 
 GATEWAY_URL and GATEWAY_KEY say where it is.
 """
@@ -9,11 +9,14 @@ import os
 import anthropic
 import openai
 import pytest
+from google import genai
+from google.genai import errors as google_errors
 
 URL = os.environ["GATEWAY_URL"]
 KEY = os.environ["GATEWAY_KEY"]
 OPENAI = openai.OpenAI(base_url=f"{URL}/v1", api_key=KEY, max_retries=0)
 ANTHROPIC = anthropic.Anthropic(base_url=f"{URL}/anthropic", api_key=KEY, max_retries=0)
+GOOGLE = genai.Client(api_key=KEY, http_options={"base_url": URL})
 HELLO = [{"role": "user", "content": "Hello"}]
 TEXT = "你好，世界！🚀 Hello."
 CALLS = [
@@ -25,7 +28,7 @@ WEATHER = {"type": "object", "properties": {"city": {"type": "string"}}}
 EMPTY = {"type": "object", "properties": {}}
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 
-both = pytest.mark.parametrize("up", ["chat", "messages"])
+both = pytest.mark.parametrize("up", ["chat", "messages", "gemini"])
 
 
 def openai_tools():
@@ -170,3 +173,63 @@ def test_wrong_key():
         anthropic.Anthropic(base_url=f"{URL}/anthropic", api_key="wrong", max_retries=0).messages.create(
             model="loopback", max_tokens=9, messages=HELLO
         )
+
+
+def google_tools():
+    return [
+        {
+            "function_declarations": [
+                {"name": "get_weather", "parameters_json_schema": WEATHER},
+                {"name": "get_time", "parameters_json_schema": EMPTY},
+            ]
+        }
+    ]
+
+
+@both
+def test_google_whole(up):
+    r = GOOGLE.models.generate_content(model=f"{up}-case-01-plain", contents="Hello")
+    assert r.text == TEXT
+    assert (r.usage_metadata.prompt_token_count, r.usage_metadata.candidates_token_count) == (24, 12)
+
+
+@both
+def test_google_stream_with_tools(up):
+    chunks = GOOGLE.models.generate_content_stream(
+        model=f"{up}-case-05-parallel-tools", contents="Hello", config={"tools": google_tools()}
+    )
+    calls = [c for chunk in chunks for c in chunk.function_calls or []]
+    assert [(c.id, c.name, c.args) for c in calls] == CALLS
+
+
+@both
+def test_google_goes_on_after_a_tool(up):
+    config = {"tools": google_tools(), "automatic_function_calling": {"disable": True}}
+    chat = GOOGLE.chats.create(model=f"{up}-case-03-tool-call", config=config)
+    call = chat.send_message("Hello").function_calls[0]
+    result = genai.types.Part.from_function_response(name=call.name, response={"output": "rain"})
+    result.function_response.id = call.id
+    assert len(chat.send_message(result).function_calls) == 1
+
+
+@both
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [("rate_limit", 429), ("invalid_request", 400), ("model_not_found", 404), ("authentication", 502), ("overloaded", 503)],
+)
+def test_google_errors(up, name, status):
+    with pytest.raises(google_errors.APIError) as caught:
+        GOOGLE.models.generate_content(model=f"{up}-error-{name}", contents="Hello")
+    assert caught.value.code == status
+
+
+@both
+def test_google_error_in_mid_stream(up):
+    with pytest.raises(google_errors.APIError):
+        for chunk in GOOGLE.models.generate_content_stream(model=f"{up}-midway", contents="Hello"):
+            assert chunk
+
+
+def test_google_counts_and_lists():
+    assert GOOGLE.models.count_tokens(model="chat-case-01-plain", contents="Hello").total_tokens > 0
+    assert "models/loopback" in [m.name for m in GOOGLE.models.list()]
