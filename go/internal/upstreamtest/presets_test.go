@@ -98,8 +98,8 @@ func (b *bench) ask(t *testing.T, req *llm.Request, name llm.Protocol) *http.Res
 	return resp
 }
 
-// spoken are the protocols that can be played here. Google's own is played in
-// the tests of package provider.
+// spoken are the protocols that the scripted vendors play. Google's own has a
+// vendor of its own, see TestGeminiPaths.
 func spoken(up *provider.HTTP) []llm.Protocol {
 	return slices.DeleteFunc(slices.Clone(up.Speaks(llm.Generate)), func(name llm.Protocol) bool { return name == llm.Gemini })
 }
