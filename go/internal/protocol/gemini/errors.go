@@ -111,6 +111,7 @@ func (*Codec) DecodeError(status int, header http.Header, body []byte) *llm.Erro
 	}
 	switch {
 	case e.Kind == llm.BadUpstream && status < http.StatusInternalServerError:
+		e.Err = fmt.Errorf("upstream answered %d %s: %s", status, text(jsonscan.Get(failure, "status")), e.Message)
 		e.Message = fmt.Sprintf("The upstream refused the gateway's own key or account (status %d).", status)
 	case e.Kind == llm.Invalid:
 		e.Code = "invalid_value"

@@ -215,7 +215,8 @@ func geminiGoOn(parts []any) object {
 	return object{
 		"contents": []any{
 			object{"role": "user", "parts": []any{object{"text": "q"}}},
-			object{"role": "model", "parts": parts}, object{"role": "user", "parts": results},
+			object{"role": "model", "parts": parts},
+			object{"role": "user", "parts": results},
 		},
 		"generationConfig": object{"thinkingConfig": object{"thinkingLevel": "MEDIUM"}},
 		"tools":            []any{object{"functionDeclarations": []any{object{"name": "get", "parameters": object{"type": "OBJECT"}}}}},

@@ -31,6 +31,8 @@ func asked(from, said string) string {
 		return `{"model":"m","messages":[{"role":"user","content":` + content + `}]` + said + `}`
 	case "messages":
 		return `{"model":"m","max_tokens":900,"messages":[{"role":"user","content":` + content + `}]` + said + `}`
+	case "gemini":
+		return `{"contents":[{"role":"user","parts":` + strings.Replace(content, `"q"`, `[{"text":"q"}]`, 1) + `}]` + said + `}`
 	default:
 		return `{"model":"m","input":[{"role":"user","content":` + content + `}]` + said + `}`
 	}
