@@ -20,6 +20,7 @@ import (
 	"github.com/tokligence/tokligence-gateway/go/internal/llm"
 	"github.com/tokligence/tokligence-gateway/go/internal/protocol"
 	"github.com/tokligence/tokligence-gateway/go/internal/protocol/chat"
+	"github.com/tokligence/tokligence-gateway/go/internal/protocol/gemini"
 	"github.com/tokligence/tokligence-gateway/go/internal/protocol/messages"
 	"github.com/tokligence/tokligence-gateway/go/internal/provider"
 	"github.com/tokligence/tokligence-gateway/go/internal/proxy"
@@ -141,6 +142,7 @@ func codecs() map[llm.Protocol]protocol.Codec {
 	sealer := protocol.NewSealer(make([]byte, 32))
 	return map[llm.Protocol]protocol.Codec{
 		llm.Chat: chat.New(sealer), llm.Messages: messages.New(sealer), llm.Responses: chat.New(sealer),
+		llm.Gemini: gemini.New(sealer),
 	}
 }
 

@@ -25,8 +25,14 @@ func (d *Door) mountGemini(r gin.IRouter) {
 // another may have a colon too, but is never posted to.
 func isGoogle(r *http.Request) bool {
 	path := r.URL.Path
-	return path == "/v1beta" || strings.HasPrefix(path, "/v1beta/") ||
+	return fromGoogle(r) && strings.HasPrefix(path, "/v1/models") || path == "/v1beta" || strings.HasPrefix(path, "/v1beta/") ||
 		r.Method == http.MethodPost && strings.HasPrefix(path, "/v1/models/")
+}
+
+// fromGoogle reports whether a client of Google's asks. The newest ones use
+// /v1, where the list of models is OpenAI's for others.
+func fromGoogle(r *http.Request) bool {
+	return r.Header.Get("X-Goog-Api-Client") != "" || r.Header.Get("X-Goog-Api-Key") != ""
 }
 
 // google answers a call of a method of a model.

@@ -8,8 +8,6 @@ import (
 
 	"github.com/tokligence/tokligence-gateway/go/internal/identity"
 	"github.com/tokligence/tokligence-gateway/go/internal/llm"
-	"github.com/tokligence/tokligence-gateway/go/internal/protocol"
-	"github.com/tokligence/tokligence-gateway/go/internal/protocol/gemini"
 	"github.com/tokligence/tokligence-gateway/go/internal/provider"
 	"github.com/tokligence/tokligence-gateway/go/internal/route"
 )
@@ -19,12 +17,6 @@ const (
 	googleAnswer = `{"candidates":[{"content":{"parts":[{"text":"Hello"}],"role":"model"},"finishReason":"STOP","index":0,"safetyRatings":[]}],"usageMetadata":{"promptTokenCount":7,"candidatesTokenCount":3,"totalTokenCount":10},"modelVersion":"real","responseId":"r1"}`
 	googleFrame  = "data: " + googleAnswer + "\r\n\r\n"
 )
-
-func withGoogle() map[llm.Protocol]protocol.Codec {
-	all := codecs()
-	all[llm.Gemini] = gemini.New(protocol.NewSealer(make([]byte, 32)))
-	return all
-}
 
 // google is a provider of Google's, that keeps what it was asked.
 func google(do func(context.Context, *provider.Request) (*http.Response, error)) (*upstream, *provider.Request) {
@@ -61,7 +53,7 @@ func TestGooglePaths(t *testing.T) {
 			}
 			return answer(200, googleAnswer)(ctx, req)
 		})
-		g := open(t, setup{codecs: withGoogle(), routes: all("gemini")}, up)
+		g := open(t, setup{routes: all("gemini")}, up)
 		a := g.ask(t, http.MethodPost, tt.path, strings.NewReader(googleAsk))
 		sent, _ := up.last()
 		if a.status != 200 || seen.Model != tt.model || seen.Stream != tt.stream || sent != googleAsk || seen.Query != "" {
@@ -97,7 +89,7 @@ func TestGoogleClientOfAnotherUpstream(t *testing.T) {
 			}
 			return answer(200, chatAnswer)(ctx, req)
 		}
-		g := open(t, setup{codecs: withGoogle()}, up)
+		g := open(t, setup{}, up)
 		a := g.ask(t, http.MethodPost, "/v1beta/models/gpt-x:"+path, strings.NewReader(googleAsk))
 		if a.status != 200 || !strings.HasPrefix(a.body, want) || !strings.Contains(a.body, `"totalTokenCount":10`) {
 			t.Errorf("%s: %d %s", path, a.status, a.body)
@@ -113,7 +105,7 @@ func TestKeyInTheQuery(t *testing.T) {
 	var seen string
 	var log strings.Builder
 	up, asked := google(answer(200, googleAnswer))
-	g := open(t, setup{codecs: withGoogle(), routes: all("gemini"), log: &log, auth: func(c string) (identity.Principal, error) {
+	g := open(t, setup{routes: all("gemini"), log: &log, auth: func(c string) (identity.Principal, error) {
 		seen = c
 		return identity.LocalOwner(), nil
 	}}, up)
@@ -134,7 +126,7 @@ func TestKeyInTheQuery(t *testing.T) {
 
 func TestGoogleErrors(t *testing.T) {
 	up, _ := google(answer(429, `{"error":{"code":429,"message":"slow","status":"RESOURCE_EXHAUSTED","details":[{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"7s"}]}}`))
-	g := open(t, setup{codecs: withGoogle(), routes: []route.Rule{{Match: "gemini*", Targets: []string{"gemini"}}}}, up)
+	g := open(t, setup{routes: []route.Rule{{Match: "gemini*", Targets: []string{"gemini"}}}}, up)
 	for _, tt := range []struct {
 		method, path, body string
 		status             int
@@ -159,7 +151,7 @@ func TestGoogleErrors(t *testing.T) {
 
 func TestGoogleCounts(t *testing.T) {
 	up, seen := google(answer(200, `{"totalTokens":31}`))
-	g := open(t, setup{codecs: withGoogle(), routes: []route.Rule{
+	g := open(t, setup{routes: []route.Rule{
 		{Match: "gemini*", Targets: []string{"gemini"}}, {Match: "gpt*", Targets: []string{"openai"}},
 	}}, up, openAI())
 	wrapped := `{"generateContentRequest":{"model":"models/gemini-x","contents":[{"role":"user","parts":[{"text":"Hi"}]}]}}`
@@ -180,7 +172,7 @@ func TestGoogleModels(t *testing.T) {
 	up.models = func(context.Context) ([]provider.ModelInfo, error) {
 		return []provider.ModelInfo{{ID: "gemini-x", DisplayName: "Gemini X", MaxInput: 9, MaxOutput: 5}, {ID: "gemini-y"}}, nil
 	}
-	g := open(t, setup{codecs: withGoogle(), routes: all("gemini")}, up)
+	g := open(t, setup{routes: all("gemini")}, up)
 	const one = `{"name":"models/gemini-x","displayName":"Gemini X","inputTokenLimit":9,"outputTokenLimit":5,"supportedGenerationMethods":["generateContent","countTokens"]}`
 	for path, want := range map[string]string{
 		"/v1beta/models/gemini-x":                        one,
@@ -191,5 +183,11 @@ func TestGoogleModels(t *testing.T) {
 		if a := g.ask(t, http.MethodGet, path, nil); a.status != 200 || a.body != want {
 			t.Errorf("%s: %d %s", path, a.status, a.body)
 		}
+	}
+	if a := g.ask(t, http.MethodGet, "/v1/models/gemini-x", nil, "X-Goog-Api-Client", "google-genai-sdk/3"); a.body != one {
+		t.Errorf("a client of Google's at /v1: %d %s", a.status, a.body)
+	}
+	if a := g.ask(t, http.MethodGet, "/v1/models/gemini-x", nil); !strings.Contains(a.body, `"object":"model"`) {
+		t.Errorf("any other at /v1: %d %s", a.status, a.body)
 	}
 }

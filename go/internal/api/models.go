@@ -20,11 +20,14 @@ type modelWriter interface {
 	EncodeModel(card protocol.ModelCard) []byte
 }
 
-// listing picks the form: the path's, or Anthropic's where the client says
-// that it speaks it.
+// listing picks the form: the path's, or that of Anthropic or Google where the
+// client says that it speaks it.
 func (d *Door) listing(r *http.Request, name llm.Protocol) protocol.Codec {
-	if r.Header.Get("Anthropic-Version") != "" {
+	switch {
+	case r.Header.Get("Anthropic-Version") != "":
 		name = llm.Messages
+	case fromGoogle(r):
+		name = llm.Gemini
 	}
 	return d.codecs[name]
 }

@@ -322,6 +322,12 @@ func (w *writer) callEnd(dst []byte, l *lane, c llm.ToolCall, seal string) []byt
 	}
 	dst = append(append(dst, w.prefix...), `"tool_calls":[{"index":`...)
 	dst = strconv.AppendInt(dst, int64(l.call), 10)
+	// A piece without its function breaks clients that add arguments up.
+	member, piece := "function", `{"arguments":""}`
+	if c.Kind == llm.CustomTool {
+		member, piece = "custom", `{"input":""}`
+	}
+	dst = append(key(dst, member), piece...)
 	dst = append(appendCallSeal(dst, seal), '}', ']')
 	return append(dst, w.suffix...)
 }
