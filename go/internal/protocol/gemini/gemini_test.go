@@ -2,6 +2,7 @@ package gemini_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -293,4 +294,62 @@ func FuzzReader(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte, stream bool) {
 		protocoltest.Read(t, codec().NewReader(bytes.NewReader(body), stream, protocol.Target{}))
 	})
+}
+
+// FuzzPatch holds what goes to the vendor against what the client sent: it
+// stays JSON, decodes to the same words, and no envelope gets through.
+func FuzzPatch(f *testing.F) {
+	for _, name := range protocoltest.Cases(f) {
+		if body := protocoltest.File(name, "gemini.request.json"); body != nil {
+			f.Add(body)
+		}
+	}
+	sealed := base64.StdEncoding.EncodeToString([]byte(
+		protocol.NewSealer(bytes.Repeat([]byte{7}, 32)).Wrap(protocol.Envelope{Origin: "a/b", Seal: "U0VBTA=="})))
+	f.Add([]byte(`{"model":"models/x","contents":[{"role":"model","parts":[{"text":"t","thought":true,"thoughtSignature":"` + sealed + `"}]}]}`))
+	f.Add([]byte(`{"generateContentRequest":{"model":"x","contents":[{"parts":[{"function_call":{"name":"f"},"thought_signature":"` + sealed + `"}]}]}}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		head, err := codec().Peek(llm.Generate, body)
+		if err != nil || !json.Valid(body) {
+			return
+		}
+		parts, err := codec().Patch(body, head, protocol.Target{Model: "m", Origin: "a/c"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := bytes.Join(parts, nil)
+		if !json.Valid(out) {
+			t.Fatalf("%s became %s", body, out)
+		}
+	})
+}
+
+func FuzzDecodeError(f *testing.F) {
+	f.Add(429, []byte(`[{"error":{"code":429,"message":"m","status":"RESOURCE_EXHAUSTED","details":[{"retryDelay":"1.5s"}]}}]`))
+	f.Add(404, []byte(`<html>`))
+	f.Fuzz(func(t *testing.T, status int, body []byte) {
+		if e := codec().DecodeError(status, nil, body); e.Message == "" || e.Upstream == nil {
+			t.Errorf("%+v", e)
+		}
+	})
+}
+
+// An envelope is opened for the upstream it is for; for another one a thought
+// goes, and a call is told to be that of another model.
+func TestPatchUnseals(t *testing.T) {
+	sealed := base64.StdEncoding.EncodeToString([]byte(
+		protocol.NewSealer(bytes.Repeat([]byte{7}, 32)).Wrap(protocol.Envelope{Origin: "gemini/one", Seal: "U0VBTA=="})))
+	body := `{"contents":[{"role":"user","parts":[{"text":"q"}]},{"role":"model","parts":[{"text":"why","thought":true,"thoughtSignature":"` + sealed +
+		`"},{"functionCall":{"name":"f","args":{}},"thoughtSignature":"` + sealed + `"}]}], "x":1}`
+	for origin, want := range map[string]string{
+		"gemini/one": `{"contents":[{"role":"user","parts":[{"text":"q"}]},{"role":"model","parts":[{"text":"why","thought":true,"thoughtSignature":"U0VBTA=="},` +
+			`{"functionCall":{"name":"f","args":{}},"thoughtSignature":"U0VBTA=="}]}], "x":1}`,
+		"gemini/two": `{"contents":[{"role":"user","parts":[{"text":"q"}]},{"role":"model","parts":[` +
+			`{"functionCall":{"name":"f","args":{}},"thoughtSignature":"skip_thought_signature_validator"}]}], "x":1}`,
+	} {
+		parts, err := codec().Patch([]byte(body), protocol.Head{}, protocol.Target{Model: "m", Origin: origin})
+		if out := string(bytes.Join(parts, nil)); err != nil || out != want {
+			t.Errorf("%s: %s %v", origin, out, err)
+		}
+	}
 }
