@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tokligence/tokligence-gateway/go/internal/guard"
 	"github.com/tokligence/tokligence-gateway/go/internal/identity"
 	"github.com/tokligence/tokligence-gateway/go/internal/ledger"
 	"github.com/tokligence/tokligence-gateway/go/internal/ledger/ledgertest"
@@ -197,6 +198,19 @@ type eyes struct {
 	attempts int
 	findings int
 	streams  int
+	loops    []guard.Action
+}
+
+func (e *eyes) Looped(action guard.Action) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.loops = append(e.loops, action)
+}
+
+func (e *eyes) looped() []guard.Action {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.loops)
 }
 
 func (e *eyes) Attempted(route.Candidate, llm.Operation, ledger.Attempt) {
