@@ -34,7 +34,7 @@ func viewKey(k identity.Key, user string) keyView {
 	}
 	return keyView{
 		Breaker: breaker,
-		ID: k.ID, User: user, Name: k.Name, Shown: k.Shown(), Models: k.Models,
+		ID:      k.ID, User: user, Name: k.Name, Shown: k.Shown(), Models: k.Models,
 		Created: stamp(k.Created), Expires: stamp(k.Expires), Revoked: stamp(k.Revoked), LastUsed: stamp(k.LastUsed),
 	}
 }

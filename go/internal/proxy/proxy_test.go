@@ -225,6 +225,12 @@ func (e *eyes) Found(f []llm.Finding) {
 	e.findings += len(f)
 }
 
+func (e *eyes) found() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.findings
+}
+
 func (e *eyes) open() int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
