@@ -147,3 +147,13 @@ func TestModelOfAnAgentThatRepeatsItselfIsTold(t *testing.T) {
 		}
 	}
 }
+
+func TestKeyThatMayLoop(t *testing.T) {
+	up := &upstream{name: "u", plays: []play{reply(200, "application/json", nil, wholeAnswer(llm.Chat))}}
+	b := newBench(t, setup{codecs: allCodecs(), policy: proxy.Policy{Loop: breaker}}, candidate(up, llm.Chat))
+	b.loops = true
+	resp, text := post(t, b, llm.Chat, looping(llm.Chat, 9, false))
+	if resp.StatusCode != http.StatusOK || up.count() != 1 || strings.Contains(up.request(t, 0).body, "Note from the gateway") {
+		t.Errorf("%s, %d calls: %s", resp.Status, up.count(), text)
+	}
+}

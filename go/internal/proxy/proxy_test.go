@@ -260,6 +260,7 @@ type bench struct {
 	calls  atomic.Int64
 	served atomic.Int64 // calls that are being served
 	log    bytes.Buffer
+	loops  bool // the key may loop
 	ctx    func(context.Context) context.Context // of a call, over that of its request
 }
 
@@ -323,7 +324,7 @@ func (b *bench) serve(w http.ResponseWriter, r *http.Request) {
 		head.RequestID, head.EstimatedInput = r.Header.Get("X-Request-Id"), 42
 		call := &proxy.Call{
 			ID: head.RequestID, Codec: codec, Head: head, Body: body, Started: time.Now(),
-			Principal: identity.LocalOwner(), Header: http.Header{"Anthropic-Beta": {"b1"}}, Query: "beta=true",
+			Principal: b.principal(), Header: http.Header{"Anthropic-Beta": {"b1"}}, Query: "beta=true",
 		}
 		ctx := r.Context()
 		if b.ctx != nil {
@@ -344,6 +345,12 @@ func (b *bench) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	w.WriteHeader(status)
 	_, _ = w.Write(text)
+}
+
+func (b *bench) principal() identity.Principal {
+	p := identity.LocalOwner()
+	p.MayLoop = b.loops
+	return p
 }
 
 // got is an answer as the client sees it.
