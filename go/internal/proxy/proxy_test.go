@@ -260,7 +260,7 @@ type bench struct {
 	calls  atomic.Int64
 	served atomic.Int64 // calls that are being served
 	log    bytes.Buffer
-	loops  bool // the key may loop
+	loops  bool                                  // the key may loop
 	ctx    func(context.Context) context.Context // of a call, over that of its request
 }
 
