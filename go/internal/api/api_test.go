@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/tokligence/tokligence-gateway/go/internal/api"
+	"github.com/tokligence/tokligence-gateway/go/internal/guard"
 	"github.com/tokligence/tokligence-gateway/go/internal/identity"
 	"github.com/tokligence/tokligence-gateway/go/internal/ledger"
 	"github.com/tokligence/tokligence-gateway/go/internal/ledger/ledgertest"
@@ -113,6 +114,7 @@ func (c *counter) Refused(kind llm.ErrorKind) {
 func (*counter) Attempted(route.Candidate, llm.Operation, ledger.Attempt) {}
 func (*counter) Found([]llm.Finding)                                      {}
 func (*counter) Streams(int)                                              {}
+func (*counter) Looped(guard.Action)                                      {}
 
 type well struct{}
 

@@ -8,6 +8,7 @@ import (
 	"github.com/tokligence/tokligence-gateway/go/internal/api"
 	"github.com/tokligence/tokligence-gateway/go/internal/catalog"
 	"github.com/tokligence/tokligence-gateway/go/internal/config"
+	"github.com/tokligence/tokligence-gateway/go/internal/guard"
 	"github.com/tokligence/tokligence-gateway/go/internal/proxy"
 	"github.com/tokligence/tokligence-gateway/go/internal/route"
 	"github.com/tokligence/tokligence-gateway/go/internal/server"
@@ -41,8 +42,16 @@ func policy(cfg *config.Config) proxy.Policy {
 		Hold: cfg.Stream.Hold, KeepAlive: cfg.Stream.KeepAlive, WriteTimeout: cfg.Stream.WriteTimeout,
 		Abort: cfg.Stream.OnDisconnect == config.Abort, DrainTime: cfg.Stream.DrainTime,
 		DrainBytes: int64(cfg.Stream.DrainBytes), MaxDrains: int64(cfg.Stream.MaxDrains),
-		MaxAnswer: int64(cfg.Limits.AnswerBytes), MaxFrame: int(cfg.Limits.FrameBytes),
+		MaxAnswer: int64(cfg.Limits.AnswerBytes), MaxFrame: int(cfg.Limits.FrameBytes), Loop: loop(cfg),
 	}
+}
+
+func loop(cfg *config.Config) guard.Loop {
+	b := cfg.LoopBreaker
+	if !b.Enabled {
+		return guard.Loop{}
+	}
+	return guard.Loop{Tell: b.Tell, Stop: b.Stop, Exempt: b.Exempt}
 }
 
 func limits(cfg *config.Config) api.Limits {

@@ -24,14 +24,26 @@ type keyView struct {
 	Expires  *time.Time `json:"expires"`
 	Revoked  *time.Time `json:"revoked"`
 	LastUsed *time.Time `json:"last_used"`
+	Breaker  string     `json:"loop_breaker"` // on, off
 }
 
 func viewKey(k identity.Key, user string) keyView {
+	breaker := breakerOn
+	if k.MayLoop {
+		breaker = breakerOff
+	}
 	return keyView{
-		ID: k.ID, User: user, Name: k.Name, Shown: k.Shown(), Models: k.Models,
+		Breaker: breaker,
+		ID:      k.ID, User: user, Name: k.Name, Shown: k.Shown(), Models: k.Models,
 		Created: stamp(k.Created), Expires: stamp(k.Expires), Revoked: stamp(k.Revoked), LastUsed: stamp(k.LastUsed),
 	}
 }
+
+// The loop breaker, for one key.
+const (
+	breakerOn  = "on"
+	breakerOff = "off"
+)
 
 func (c *command) keysCommand() *cobra.Command {
 	return group("keys", "API keys",
@@ -105,7 +117,7 @@ func standing(k identity.Key) string {
 }
 
 func (c *command) keysCreate() *cobra.Command {
-	var user, name, expires string
+	var user, name, expires, breaker string
 	var models []string
 	cmd := &cobra.Command{
 		Use: "create", Short: "Create a key and show it, this once", Args: cobra.NoArgs,
@@ -117,7 +129,10 @@ func (c *command) keysCreate() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			n := identity.NewKey{User: user, Name: name, Expires: until}
+			if breaker != breakerOn && breaker != breakerOff {
+				return usageError{errors.New("--loop-breaker is on or off")}
+			}
+			n := identity.NewKey{User: user, Name: name, Expires: until, MayLoop: breaker == breakerOff}
 			if cmd.Flags().Changed("models") {
 				n.Models = append([]string{}, models...)
 			}
@@ -140,6 +155,7 @@ func (c *command) keysCreate() *cobra.Command {
 	f.StringVar(&name, "name", "", "what to call the key")
 	f.StringVar(&expires, "expires", "", "when it expires: 12h, 30d, 2027-01-31 or a time as in RFC 3339")
 	f.StringSliceVar(&models, "models", nil, "model patterns it may use, such as 'claude*,gpt-4o' (default: all)")
+	f.StringVar(&breaker, "loop-breaker", breakerOn, "whether agents with this key are stopped when they repeat themselves: on or off")
 	_ = cmd.MarkFlagRequired("user") // it exists
 	return cmd
 }

@@ -22,11 +22,15 @@ func (c *command) printJSON(v any) error {
 
 // table writes rows under a head, columns lined up. Without rows it says so.
 func (c *command) table(head string, rows [][]string, none string) error {
+	return tableTo(c.out, head, rows, none)
+}
+
+func tableTo(out io.Writer, head string, rows [][]string, none string) error {
 	if len(rows) == 0 {
-		_, err := fmt.Fprintln(c.out, none)
+		_, err := fmt.Fprintln(out, none)
 		return err
 	}
-	w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, strings.ReplaceAll(head, "|", "\t"))
 	for _, row := range rows {
 		fmt.Fprintln(w, strings.Join(row, "\t"))

@@ -38,6 +38,7 @@ type Config struct {
 
 	Routing     Routing
 	Translation Translation
+	LoopBreaker LoopBreaker
 	Stream      Stream
 	Limits      Limits
 	Ledger      Ledger
@@ -109,6 +110,14 @@ type Routing struct {
 type Translation struct {
 	Mode   string // auto, passthrough, translation
 	Strict bool   // refuse what cannot be carried
+}
+
+// LoopBreaker says when an agent that repeats one call is told and stopped.
+type LoopBreaker struct {
+	Enabled bool
+	Tell    int      // repeats, the first call included
+	Stop    int      // repeats, the first call included
+	Exempt  []string // names of tools
 }
 
 // What becomes of an upstream's answer when the client has left.

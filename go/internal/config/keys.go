@@ -46,7 +46,7 @@ type entry[T any] struct {
 
 // table returns all settings but those of providers, in the order of the file.
 func table() []entry[Config] {
-	all := slices.Concat(generalKeys(), modelKeys(), routingKeys(), streamKeys(), limitKeys(), keepingKeys(), logKeys(), edgeKeys())
+	all := slices.Concat(generalKeys(), modelKeys(), routingKeys(), loopKeys(), streamKeys(), limitKeys(), keepingKeys(), logKeys(), edgeKeys())
 	complete(all)
 	for i := range all {
 		if k := &all[i].Key; k.Env == "" {

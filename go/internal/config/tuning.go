@@ -33,6 +33,16 @@ func routingKeys() []entry[Config] {
 	}
 }
 
+func loopKeys() []entry[Config] {
+	type c = Config
+	return []entry[c]{
+		{Key{Name: "loop_breaker.enabled", Default: "true", Doc: "Look for agents that make one tool call again and again, with the same arguments and the same result."}, func(c *c) any { return &c.LoopBreaker.Enabled }},
+		{Key{Name: "loop_breaker.tell", Default: "3", Min: 2, Max: 1000, Doc: "Repeats in a row, the first call counted, after which the model is told."}, func(c *c) any { return &c.LoopBreaker.Tell }},
+		{Key{Name: "loop_breaker.stop", Default: "5", Min: 2, Max: 1000, Doc: "Repeats in a row after which the turn ends, without asking a provider."}, func(c *c) any { return &c.LoopBreaker.Stop }},
+		{Key{Name: "loop_breaker.exempt", Default: "BashOutput,TaskOutput,write_stdin,wait,wait_agent", Doc: "Tools that may repeat themselves, such as those that poll, by their exact names."}, func(c *c) any { return &c.LoopBreaker.Exempt }},
+	}
+}
+
 func streamKeys() []entry[Config] {
 	type c = Config
 	return []entry[c]{

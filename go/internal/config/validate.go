@@ -74,6 +74,7 @@ func (l *loader) validateBounds(c *Config) {
 	}{
 		{"routing.backoff", "routing.backoff_max", c.Routing.Backoff <= c.Routing.BackoffMax},
 		{"routing.cooldown", "routing.cooldown_max", c.Routing.Cooldown <= c.Routing.CooldownMax},
+		{"loop_breaker.tell", "loop_breaker.stop", c.LoopBreaker.Tell <= c.LoopBreaker.Stop},
 		{"limits.body_bytes", "limits.body_memory", c.Limits.BodyBytes <= c.Limits.BodyMemory},
 	} {
 		if pair.ok || l.faulty(pair.low) || l.faulty(pair.high) {

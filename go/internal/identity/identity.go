@@ -70,6 +70,7 @@ type Principal struct {
 	Role                                  Role
 	Models                                []string // allowed patterns; nil: all, empty: none
 	Scopes                                []string
+	MayLoop                               bool // calls of this key pass the loop breaker
 }
 
 // Has reports whether the principal holds a scope.

@@ -18,6 +18,7 @@ type NewKey struct {
 	Name    string   // for people; "" is "default"
 	Models  []string // allowed patterns; nil: all, empty: none
 	Expires time.Time
+	MayLoop bool // its calls pass the loop breaker
 }
 
 // CreateKey adds a key and returns its only copy.
@@ -45,7 +46,7 @@ func (r *Registry) CreateKey(ctx context.Context, by Principal, n NewKey) (Key, 
 	token := mint()
 	k := Key{
 		ID: newID(), UserID: u.ID, Name: name, Prefix: shownPart(token), Digest: DigestOf(token.Reveal()),
-		Models: n.Models, Created: now,
+		Models: n.Models, MayLoop: n.MayLoop, Created: now,
 	}
 	if !n.Expires.IsZero() {
 		k.Expires = n.Expires.UTC().Truncate(time.Microsecond)

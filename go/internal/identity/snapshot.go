@@ -52,7 +52,7 @@ func hold(k *Key, u *User, last *snapshot) *holder {
 		digest: k.Digest, expires: k.Expires, used: new(atomic.Int64),
 		principal: Principal{
 			OrgID: u.OrgID, TeamID: u.TeamID, UserID: u.ID, KeyID: k.ID, KeyName: k.Name,
-			Role: u.Role, Models: k.Models, Scopes: u.Role.Scopes(),
+			Role: u.Role, Models: k.Models, Scopes: u.Role.Scopes(), MayLoop: k.MayLoop,
 		},
 	}
 	switch {

@@ -25,6 +25,7 @@ type Key struct {
 	Prefix   string // the 8 characters after tok_
 	Digest   Digest
 	Models   []string // allowed patterns; nil: all, empty: none
+	MayLoop  bool     // its calls pass the loop breaker
 	Created  time.Time
 	Expires  time.Time // zero: never
 	Revoked  time.Time // zero: not revoked

@@ -161,13 +161,13 @@ func nestedEnd(b []byte, i int) (int, error) {
 }
 
 func scalarEnd(b []byte, i int) int {
-	for i < len(b) {
-		switch c := b[i]; {
-		case c >= '0' && c <= '9', c >= 'a' && c <= 'z', c == '-', c == '+', c == '.', c == 'E':
-			i++
-		default:
-			return i
-		}
+	for i < len(b) && scalarByte(b[i]) {
+		i++
 	}
 	return i
+}
+
+// scalarByte reports whether c may stand in a number, true, false or null.
+func scalarByte(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c == '-' || c == '+' || c == '.' || c == 'E'
 }

@@ -21,6 +21,7 @@ const (
 	CutByUpstream Outcome = "cut_by_upstream"
 	Failed        Outcome = "failed"
 	Cancelled     Outcome = "cancelled_by_router"
+	LoopEnded     Outcome = "ended_by_loop_breaker" // no upstream was asked
 	Crashed       Outcome = "gateway_crash" // the gateway died with the call in flight
 )
 

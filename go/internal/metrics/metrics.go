@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/tokligence/tokligence-gateway/go/internal/guard"
 	"github.com/tokligence/tokligence-gateway/go/internal/ledger"
 	"github.com/tokligence/tokligence-gateway/go/internal/llm"
 	"github.com/tokligence/tokligence-gateway/go/internal/route"
@@ -27,6 +28,7 @@ type Metrics struct {
 	duration   *series[operation, prometheus.Observer]
 	findings   *prometheus.CounterVec
 	refused    *prometheus.CounterVec
+	loops      *prometheus.CounterVec
 	streams    prometheus.Gauge
 }
 
@@ -79,6 +81,9 @@ func New() *Metrics {
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tokligence_refused_total", Help: "Requests answered with an error, by its kind.",
 		}, []string{"kind"}),
+		loops: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tokligence_loops_total", Help: "Calls in which an agent repeated itself, by what was done.",
+		}, []string{"action"}),
 		streams: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "tokligence_open_streams", Help: "Streams that are being answered.",
 		}),
@@ -88,7 +93,7 @@ func New() *Metrics {
 		ConstLabels: prometheus.Labels{"version": version.Version()},
 	}, func() float64 { return 1 })
 	m.registry.MustRegister(
-		attempts, tokens, firstToken, duration, m.findings, m.refused, m.streams, build,
+		attempts, tokens, firstToken, duration, m.findings, m.refused, m.loops, m.streams, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	return m
@@ -136,6 +141,9 @@ func (m *Metrics) Found(findings []llm.Finding) {
 		m.findings.WithLabelValues(f.Class.String()).Inc()
 	}
 }
+
+// Looped counts a call whose agent repeated itself.
+func (m *Metrics) Looped(action guard.Action) { m.loops.WithLabelValues(string(action)).Inc() }
 
 // Streams counts streams that begin (1) or end (-1).
 func (m *Metrics) Streams(delta int) { m.streams.Add(float64(delta)) }

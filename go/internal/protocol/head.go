@@ -35,6 +35,7 @@ type Head struct {
 
 	ModelAt   Span // of the value of "model", empty if absent
 	OptionsAt Span // of the value of "stream_options", empty if absent
+	HistoryAt Span // of the list that holds the conversation, empty if absent
 }
 
 // Span is a range of byte offsets in a body.

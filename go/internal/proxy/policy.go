@@ -3,6 +3,8 @@ package proxy
 import (
 	"context"
 	"time"
+
+	"github.com/tokligence/tokligence-gateway/go/internal/guard"
 )
 
 // Policy is how the owner wants calls carried. Zero values mean the default.
@@ -20,6 +22,8 @@ type Policy struct {
 	DrainTime  time.Duration // how long to read on for the usage, default 10 s
 	DrainBytes int64         // how much, default 256 KiB
 	MaxDrains  int64         // how many at once, default 64
+
+	Loop guard.Loop // when an agent that repeats itself is told and stopped
 
 	MaxAnswer int64 // bytes of a whole answer, default 64 MiB
 	MaxFrame  int   // bytes of one frame, default 16 MiB

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tokligence/tokligence-gateway/go/internal/guard"
 	"github.com/tokligence/tokligence-gateway/go/internal/ledger"
 	"github.com/tokligence/tokligence-gateway/go/internal/llm"
 	"github.com/tokligence/tokligence-gateway/go/internal/protocol"
@@ -38,6 +39,7 @@ type (
 		Attempted(c route.Candidate, op llm.Operation, a ledger.Attempt)
 		Found(findings []llm.Finding)
 		Streams(delta int)
+		Looped(action guard.Action)
 	}
 )
 
@@ -91,6 +93,10 @@ func (p *Proxy) Serve(ctx context.Context, w http.ResponseWriter, c *Call) error
 	if err != nil {
 		return err
 	}
+	run, err := p.look(c, policy)
+	if err != nil {
+		return err
+	}
 	rec, err := p.recorder.Open(ctx, ledger.Opening{
 		RequestID: c.ID, Principal: c.Principal, Operation: c.Head.Operation, Protocol: c.Codec.Name(),
 		Model: c.Head.Model, BytesIn: int64(len(c.Body)), Estimate: c.Head.EstimatedInput, Started: c.Started,
@@ -100,6 +106,9 @@ func (p *Proxy) Serve(ctx context.Context, w http.ResponseWriter, c *Call) error
 	}
 	defer rec.Close()
 	ans := newAnswer(w, c, policy)
+	if run.Action == guard.Stop {
+		return p.endTurn(ans, c, rec, run)
+	}
 	if c.Head.Stream {
 		p.observer.Streams(1)
 		defer p.observer.Streams(-1)

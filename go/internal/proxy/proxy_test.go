@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tokligence/tokligence-gateway/go/internal/guard"
 	"github.com/tokligence/tokligence-gateway/go/internal/identity"
 	"github.com/tokligence/tokligence-gateway/go/internal/ledger"
 	"github.com/tokligence/tokligence-gateway/go/internal/ledger/ledgertest"
@@ -197,6 +198,19 @@ type eyes struct {
 	attempts int
 	findings int
 	streams  int
+	loops    []guard.Action
+}
+
+func (e *eyes) Looped(action guard.Action) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.loops = append(e.loops, action)
+}
+
+func (e *eyes) looped() []guard.Action {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.loops)
 }
 
 func (e *eyes) Attempted(route.Candidate, llm.Operation, ledger.Attempt) {
@@ -209,6 +223,12 @@ func (e *eyes) Found(f []llm.Finding) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.findings += len(f)
+}
+
+func (e *eyes) found() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.findings
 }
 
 func (e *eyes) open() int {
@@ -240,6 +260,7 @@ type bench struct {
 	calls  atomic.Int64
 	served atomic.Int64 // calls that are being served
 	log    bytes.Buffer
+	loops  bool                                  // the key may loop
 	ctx    func(context.Context) context.Context // of a call, over that of its request
 }
 
@@ -303,7 +324,7 @@ func (b *bench) serve(w http.ResponseWriter, r *http.Request) {
 		head.RequestID, head.EstimatedInput = r.Header.Get("X-Request-Id"), 42
 		call := &proxy.Call{
 			ID: head.RequestID, Codec: codec, Head: head, Body: body, Started: time.Now(),
-			Principal: identity.LocalOwner(), Header: http.Header{"Anthropic-Beta": {"b1"}}, Query: "beta=true",
+			Principal: b.principal(), Header: http.Header{"Anthropic-Beta": {"b1"}}, Query: "beta=true",
 		}
 		ctx := r.Context()
 		if b.ctx != nil {
@@ -324,6 +345,12 @@ func (b *bench) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	w.WriteHeader(status)
 	_, _ = w.Write(text)
+}
+
+func (b *bench) principal() identity.Principal {
+	p := identity.LocalOwner()
+	p.MayLoop = b.loops
+	return p
 }
 
 // got is an answer as the client sees it.

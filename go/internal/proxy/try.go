@@ -159,14 +159,21 @@ func (t *try) encode() (*provider.Request, *protocol.NameMap, error) {
 	t.findings = findings
 	t.row.Findings = len(findings)
 	if t.ans.policy.Strict {
-		for _, f := range findings {
-			if f.Class == llm.Lost {
-				return nil, nil, llm.InvalidField(f.Field,
-					"%s cannot be carried to %s (%s), and translation.strict is on.", f.Field, t.cand.Protocol, f.Reason)
-			}
+		if err := Strictly(findings, t.cand.Protocol); err != nil {
+			return nil, nil, err
 		}
 	}
 	return t.request(net.Buffers{body}), names, nil
+}
+
+// Strictly refuses what a translation would lose.
+func Strictly(findings []llm.Finding, to llm.Protocol) error {
+	for _, f := range findings {
+		if f.Class == llm.Lost {
+			return llm.InvalidField(f.Field, "%s cannot be carried to %s (%s), and translation.strict is on.", f.Field, to, f.Reason)
+		}
+	}
+	return nil
 }
 
 func (t *try) request(body net.Buffers) *provider.Request {

@@ -179,6 +179,19 @@ func (sl *slot) sign(c *Candidate, found *choice, next bool) {
 	}
 }
 
+// Target says what an encoder must know of a model at a provider, whether or
+// not the provider can be called now. It reports false for an unknown name.
+func (r *Router) Target(providerName, model string) (protocol.Target, bool) {
+	s := r.snap.Load()
+	m := s.members[providerName]
+	if m == nil {
+		return protocol.Target{}, false
+	}
+	t := protocol.Target{Provider: m.name, Model: model, Native: m.info.Native, Quirks: m.info.Quirks}
+	s.know(&t, m.pool.prices())
+	return t, true
+}
+
 // know fills in what the catalog says of the model. What it does not say
 // stays unknown.
 func (s *snapshot) know(t *protocol.Target, prices string) {

@@ -22,6 +22,7 @@ type keyRow struct {
 	ExpiresUS  *int64  `gorm:"column:expires_us"`
 	RevokedUS  *int64  `gorm:"column:revoked_us"`
 	LastUsedUS *int64  `gorm:"column:last_used_us"`
+	MayLoop    int64   // 1: its calls pass the loop breaker
 }
 
 // TableName implements gorm's tabler.
@@ -32,6 +33,9 @@ func rowOfKey(k *identity.Key) (keyRow, error) {
 		ID: k.ID, UserID: k.UserID, Name: storable(k.Name), Prefix: k.Prefix, Digest: k.Digest[:],
 		CreatedUS: micros(k.Created), ExpiresUS: optMicros(k.Expires),
 		RevokedUS: optMicros(k.Revoked), LastUsedUS: optMicros(k.LastUsed),
+	}
+	if k.MayLoop {
+		row.MayLoop = 1
 	}
 	if k.Models != nil {
 		list, err := json.Marshal(k.Models)
@@ -47,6 +51,7 @@ func rowOfKey(k *identity.Key) (keyRow, error) {
 func (r *keyRow) key() (identity.Key, error) {
 	k := identity.Key{
 		ID: r.ID, UserID: r.UserID, Name: r.Name, Prefix: r.Prefix, Created: fromMicros(r.CreatedUS),
+		MayLoop: r.MayLoop != 0,
 		Expires: fromOptMicros(r.ExpiresUS), Revoked: fromOptMicros(r.RevokedUS), LastUsed: fromOptMicros(r.LastUsedUS),
 	}
 	if copy(k.Digest[:], r.Digest) != len(k.Digest) {

@@ -56,6 +56,8 @@ func (p *peeker) member(name string, v []byte, at protocol.Span) error {
 		if name == "max_completion_tokens" || p.head.MaxTokens == 0 {
 			p.head.MaxTokens = int(n)
 		}
+	case "messages":
+		p.head.HistoryAt = at
 	case "prompt_cache_key":
 		return protocol.ReadText(top(name), v, &p.head.SessionID)
 	}

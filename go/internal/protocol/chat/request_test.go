@@ -195,7 +195,10 @@ func TestPeek(t *testing.T) {
 	if body[head.ModelAt.Start:head.ModelAt.End] != `"gpt-5.5"` || body[head.OptionsAt.Start:head.OptionsAt.End] != `{"include_usage":true}` {
 		t.Errorf("spans %v %v", head.ModelAt, head.OptionsAt)
 	}
-	head.ModelAt, head.OptionsAt = protocol.Span{}, protocol.Span{}
+	if body[head.HistoryAt.Start:head.HistoryAt.End] != `[]` {
+		t.Errorf("the history is at %v", head.HistoryAt)
+	}
+	head.ModelAt, head.OptionsAt, head.HistoryAt = protocol.Span{}, protocol.Span{}, protocol.Span{}
 	want := protocol.Head{
 		Operation: llm.Generate, Model: "gpt-5.5", Stream: true, WantUsage: true, Tools: true, MaxTokens: 7, SessionID: "k",
 	}

@@ -49,6 +49,7 @@ func peekMember(head *protocol.Head, name string, v []byte, at protocol.Span) er
 	case "messages":
 		want = "an array"
 		ok = jsonscan.KindOf(v) == jsonscan.Array
+		head.HistoryAt = at
 	case "metadata":
 		if user, isText := jsonscan.Text(jsonscan.Get(v, "user_id")); isText {
 			head.SessionID = sessionOf(user)

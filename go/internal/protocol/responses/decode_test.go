@@ -187,7 +187,7 @@ func TestPeek(t *testing.T) {
 	}
 	want := protocol.Head{
 		Operation: llm.Generate, Model: "gpt-5.5", Stream: true, WantUsage: true, Tools: true, MaxTokens: 99, SessionID: "conv",
-		ModelAt: protocol.Span{Start: 22, End: 31},
+		ModelAt: protocol.Span{Start: 22, End: 31}, HistoryAt: protocol.Span{Start: 9, End: 13},
 	}
 	if head != want {
 		t.Errorf("got %+v", head)

@@ -16,6 +16,9 @@ func (*Codec) Peek(op llm.Operation, body []byte) (protocol.Head, error) {
 		if name == "model" {
 			head.ModelAt = at
 		}
+		if name == "input" {
+			head.HistoryAt = at
+		}
 		if jsonscan.IsNull(value) {
 			return nil
 		}
