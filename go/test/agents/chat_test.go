@@ -181,7 +181,7 @@ func chatToolCalls(a *asked, r reply, indexed bool) (calls []obj) {
 		if c.Custom {
 			kind, body = "custom", obj{"name": c.Name, "input": c.Input}
 		}
-		out := obj{"id": fmt.Sprintf("call_%d_%d", len(a.Rounds), i), "type": kind, kind: body}
+		out := obj{"id": fmt.Sprintf("call_%d_%d", a.Number, i), "type": kind, kind: body}
 		if indexed {
 			out["index"] = i
 		}
@@ -207,14 +207,14 @@ func (openaiChat) whole(a *asked, r reply) any {
 		message["tool_calls"] = chatToolCalls(a, r, false)
 	}
 	return obj{
-		"id": "chatcmpl-1", "object": "chat.completion", "created": 1776000000, "model": a.Model, "usage": chatUsage(),
+		"id": fmt.Sprintf("chatcmpl-%d", a.Number), "object": "chat.completion", "created": 1776000000, "model": a.Model, "usage": chatUsage(),
 		"choices": []obj{{"index": 0, "message": message, "logprobs": nil, "finish_reason": chatStop(r)}},
 	}
 }
 
 func (openaiChat) stream(a *asked, r reply) []string {
 	chunk := func(delta obj, stop any) string {
-		return data(obj{"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1776000000, "model": a.Model, "choices": []obj{{"index": 0, "delta": delta, "finish_reason": stop}}})
+		return data(obj{"id": fmt.Sprintf("chatcmpl-%d", a.Number), "object": "chat.completion.chunk", "created": 1776000000, "model": a.Model, "choices": []obj{{"index": 0, "delta": delta, "finish_reason": stop}}})
 	}
 	frames := []string{chunk(obj{"role": "assistant", "content": ""}, nil)}
 	if r.Text != "" {
@@ -237,7 +237,7 @@ func (openaiChat) stream(a *asked, r reply) []string {
 	}
 	frames = append(frames, chunk(obj{}, chatStop(r)))
 	if options := object(a.Raw["stream_options"]); options["include_usage"] == true {
-		frames = append(frames, data(obj{"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1776000000, "model": a.Model, "choices": []obj{}, "usage": chatUsage()}))
+		frames = append(frames, data(obj{"id": fmt.Sprintf("chatcmpl-%d", a.Number), "object": "chat.completion.chunk", "created": 1776000000, "model": a.Model, "choices": []obj{}, "usage": chatUsage()}))
 	}
 	return slices.Concat(frames, []string{"data: [DONE]"})
 }

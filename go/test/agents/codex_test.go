@@ -40,8 +40,35 @@ enabled = false
 	return o
 }
 
+// codeMode is the tool that newer models get in place of all others: it runs
+// JavaScript, in which the other tools are functions. It comes in a namespace,
+// which most vendors must be told of as part of the name.
+const codeMode = "functions__exec"
+
+// free calls a tool that takes free text, in the form the vendor was told.
+func free(a *asked, name, input string) (call, error) {
+	t := a.Tools[name]
+	if t.Custom {
+		return call{Name: name, Input: input, Custom: true}, nil
+	}
+	raw, err := json.Marshal(obj{t.Arg: input})
+	return call{Name: name, Input: string(raw)}, err
+}
+
+// script is a line of JavaScript that calls a nested tool and shows what it says.
+func nested(a *asked, name string, input any) (call, error) {
+	raw, err := json.Marshal(input)
+	if err != nil {
+		return call{}, err
+	}
+	return free(a, codeMode, fmt.Sprintf("text(await tools.%s(%s));\n", name, raw))
+}
+
 // shell is a call of the shell tool that this version of Codex offers.
 func shell(a *asked, command string) (call, error) {
+	if _, ok := a.Tools[codeMode]; ok {
+		return nested(a, "exec_command", obj{"cmd": command})
+	}
 	var name string
 	var input any
 	for _, name = range []string{"exec_command", "shell_command", "shell"} {
@@ -69,16 +96,13 @@ const colourPatch = "*** Begin Patch\n*** Update File: notes.txt\n@@\n shape = r
 // patch calls apply_patch: the tool if there is one, in the form that the
 // vendor was told, else the command of that name.
 func patch(a *asked) (call, error) {
-	t, ok := a.Tools["apply_patch"]
-	switch {
-	case !ok:
-		return shell(a, "apply_patch <<'EOF'\n"+colourPatch+"\nEOF\n")
-	case t.Custom:
-		return call{Name: "apply_patch", Input: colourPatch, Custom: true}, nil
-	default:
-		raw, err := json.Marshal(obj{t.Arg: colourPatch})
-		return call{Name: "apply_patch", Input: string(raw)}, err
+	if _, ok := a.Tools[codeMode]; ok {
+		return nested(a, "apply_patch", colourPatch)
 	}
+	if _, ok := a.Tools["apply_patch"]; ok {
+		return free(a, "apply_patch", colourPatch)
+	}
+	return shell(a, "apply_patch <<'EOF'\n"+colourPatch+"\nEOF\n")
 }
 
 // codexScript reads the note, runs a command, patches the note, looks again and reports.
@@ -168,8 +192,8 @@ func TestCodex(t *testing.T) {
 func TestCodexOwnModel(t *testing.T) {
 	for _, version := range codexVersions() {
 		for _, p := range providers() {
-			if p.name == "chat" || p.name == "responses" {
-				continue // the name is OpenAI's
+			if p.name == "responses" {
+				continue // bytes pass, whatever the model
 			}
 			t.Run(version+"/"+p.name, func(t *testing.T) {
 				t.Parallel()
@@ -180,7 +204,7 @@ func TestCodexOwnModel(t *testing.T) {
 				checkCodex(t, o)
 				checkNote(t, dir)
 				for _, a := range v.asked() {
-					if strings.HasPrefix(a.Model, "gpt") {
+					if p.name != "chat" && strings.HasPrefix(a.Model, "gpt") {
 						t.Errorf("%s was asked for %s", p.name, a.Model)
 					}
 				}

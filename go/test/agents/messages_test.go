@@ -87,10 +87,14 @@ func (p anthropic) messages(a *asked) error {
 	var open *round
 	for i, v := range list(a.Raw, "messages") {
 		m := object(v)
-		if err := only("message", m, "role content"); err != nil {
+		role := text(m, "role")
+		fields := "role content"
+		if role == "system" {
+			fields += " output_config"
+		}
+		if err := only(role, m, fields); err != nil {
 			return err
 		}
-		role := text(m, "role")
 		if i == 0 && role != "user" || role != "user" && role != "assistant" && role != "system" {
 			return fmt.Errorf("message %d has role %q", i, role)
 		}
@@ -223,7 +227,7 @@ func (anthropic) blocks(a *asked, r reply) (blocks []obj, stop string) {
 	stop = "end_turn"
 	for i, c := range r.Calls {
 		stop = "tool_use"
-		blocks = append(blocks, obj{"type": "tool_use", "id": fmt.Sprintf("toolu_%d_%d", len(a.Rounds), i), "name": c.Name, "input": json.RawMessage(c.Input)})
+		blocks = append(blocks, obj{"type": "tool_use", "id": fmt.Sprintf("toolu_%d_%d", a.Number, i), "name": c.Name, "input": json.RawMessage(c.Input)})
 	}
 	return blocks, stop
 }
@@ -231,7 +235,7 @@ func (anthropic) blocks(a *asked, r reply) (blocks []obj, stop string) {
 func (p anthropic) whole(a *asked, r reply) any {
 	blocks, stop := p.blocks(a, r)
 	return obj{
-		"id": "msg_1", "type": "message", "role": "assistant", "model": a.Model, "content": blocks, "stop_reason": stop, "stop_sequence": nil,
+		"id": fmt.Sprintf("msg_%d", a.Number), "type": "message", "role": "assistant", "model": a.Model, "content": blocks, "stop_reason": stop, "stop_sequence": nil,
 		"usage": obj{"input_tokens": 1000, "output_tokens": 50, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0},
 	}
 }
@@ -239,7 +243,7 @@ func (p anthropic) whole(a *asked, r reply) any {
 func (p anthropic) stream(a *asked, r reply) []string {
 	blocks, stop := p.blocks(a, r)
 	frames := []string{frame("message_start", obj{"type": "message_start", "message": obj{
-		"id": "msg_1", "type": "message", "role": "assistant", "model": a.Model, "content": []any{}, "stop_reason": nil, "stop_sequence": nil,
+		"id": fmt.Sprintf("msg_%d", a.Number), "type": "message", "role": "assistant", "model": a.Model, "content": []any{}, "stop_reason": nil, "stop_sequence": nil,
 		"usage": obj{"input_tokens": 1000, "output_tokens": 1, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0},
 	}}), frame("ping", obj{"type": "ping"})}
 	for i, b := range blocks {

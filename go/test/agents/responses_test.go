@@ -135,7 +135,7 @@ func (openaiResponses) message(a *asked, item map[string]any) error {
 
 // items is the output of an answer.
 func (openaiResponses) items(a *asked, r reply) (items []obj) {
-	n := len(a.Rounds)
+	n := a.Number
 	if r.Thought != "" {
 		items = append(items, obj{
 			"id": fmt.Sprintf("rs_%d", n), "type": "reasoning", "summary": []obj{{"type": "summary_text", "text": r.Thought}}, "encrypted_content": sealed,
@@ -159,7 +159,7 @@ func (openaiResponses) items(a *asked, r reply) (items []obj) {
 
 func (openaiResponses) envelope(a *asked, status string, output []obj) obj {
 	r := obj{
-		"id": fmt.Sprintf("resp_%d", len(a.Rounds)), "object": "response", "created_at": 1776000000, "status": status, "model": a.Model, "output": output,
+		"id": fmt.Sprintf("resp_%d", a.Number), "object": "response", "created_at": 1776000000, "status": status, "model": a.Model, "output": output,
 		"error": nil, "incomplete_details": nil, "instructions": nil, "tools": []any{}, "tool_choice": "auto", "parallel_tool_calls": true, "usage": nil,
 	}
 	if status == "completed" {

@@ -41,6 +41,7 @@ type tool struct {
 // asked is a request as the model sees it, whatever the protocol.
 type asked struct {
 	Path, Model string
+	Number      int // counts the calls of a vendor; answers need ids of their own
 	Header      http.Header
 	Stream      bool
 	Tools       map[string]tool
@@ -180,6 +181,7 @@ func (v *vendor) hear(r *http.Request) (*asked, error) {
 	a.Stream, _ = a.Raw["stream"].(bool)
 	v.mu.Lock()
 	v.calls = append(v.calls, a)
+	a.Number = len(v.calls)
 	v.mu.Unlock()
 	if a.Path != v.speaks.path() {
 		return nil, fmt.Errorf("path %s, want %s", a.Path, v.speaks.path())

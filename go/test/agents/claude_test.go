@@ -1,0 +1,134 @@
+package agents_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/tokligence/tokligence-gateway/go/test/daemon"
+)
+
+func claudeVersions() []string { return []string{"claude-2.0.29", "claude-2.1.330"} }
+
+// claude runs one prompt, unmodified but for the address, the key and whatever
+// more the test sets.
+func claude(t *testing.T, d *daemon.Daemon, version, dir string, more ...string) outcome {
+	t.Helper()
+	env := append([]string{
+		"ANTHROPIC_BASE_URL=" + d.URL + "/anthropic", "ANTHROPIC_API_KEY=" + daemon.Key, "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1",
+		"DISABLE_TELEMETRY=1", "DISABLE_ERROR_REPORTING=1", "DISABLE_AUTOUPDATER=1",
+	}, more...)
+	o := client(t, version, "claude", dir, env,
+		"-p", "Make the colour in notes.txt blue.", "--output-format", "json", "--allowedTools", "Read,Edit,Write,Bash", "--max-turns", "12")
+	explain(t, d, o)
+	return o
+}
+
+func use(name string, input obj) call {
+	raw, err := json.Marshal(input)
+	if err != nil {
+		panic(err)
+	}
+	return call{Name: name, Input: string(raw)}
+}
+
+// claudeScript reads the note and runs a command at a time, edits the note,
+// looks again and reports. Calls without tools are warm-ups.
+func claudeScript(dir string) script {
+	note := filepath.Join(dir, "notes.txt")
+	return func(a *asked) (reply, error) {
+		if len(a.Tools) == 0 {
+			return reply{Text: "I am warm."}, nil
+		}
+		r := reply{Thought: "One step at a time."}
+		switch len(a.Rounds) {
+		case 0:
+			r.Text = "I look at the note."
+			r.Calls = []call{use("Read", obj{"file_path": note}), use("Bash", obj{"command": `echo "ümlaut \"quoted\""`, "description": "Say something"})}
+		case 1:
+			if !strings.Contains(a.last(0)+a.last(1), "colour = red") || !strings.Contains(a.last(0)+a.last(1), "ümlaut") {
+				return reply{}, fmt.Errorf("the note or the output did not come back: %+v", a.Rounds[0].Results)
+			}
+			r.Calls = []call{use("Edit", obj{"file_path": note, "old_string": "colour = red", "new_string": "colour = blue"})}
+		case 2:
+			r.Calls = []call{use("Bash", obj{"command": "cat " + note, "description": "Look again"})}
+		default:
+			if !strings.Contains(a.last(0), "colour = blue") {
+				return reply{}, fmt.Errorf("the note is not edited: %+v", a.Rounds)
+			}
+			return reply{Thought: "All is well.", Text: "The colour is blue now."}, nil
+		}
+		return r, nil
+	}
+}
+
+// summary is the last word of Claude Code.
+type summary struct {
+	Type, Subtype, Result string
+	Is_error              bool
+	Num_turns             int
+	Total_cost_usd        float64
+	Usage                 struct{ Input_tokens, Output_tokens, Cache_read_input_tokens int }
+}
+
+func readSummary(t *testing.T, o outcome) summary {
+	t.Helper()
+	var s summary
+	if err := json.Unmarshal([]byte(o.out), &s); err != nil {
+		t.Errorf("the summary: %v", err)
+	}
+	return s
+}
+
+// checkClaude wants a good end, a message and a cost.
+func checkClaude(t *testing.T, o outcome) {
+	t.Helper()
+	s := readSummary(t, o)
+	if o.code != 0 || s.Is_error || s.Subtype != "success" || s.Result != "The colour is blue now." {
+		t.Errorf("exit code %d, %+v", o.code, s)
+	}
+	if s.Total_cost_usd <= 0 || s.Usage.Input_tokens == 0 || s.Usage.Output_tokens == 0 {
+		t.Errorf("cost %v of %+v", s.Total_cost_usd, s.Usage)
+	}
+}
+
+// TestClaude leaves all models to Claude Code: with the key of one provider,
+// whoever that is, its own names are answered.
+func TestClaude(t *testing.T) {
+	for _, version := range claudeVersions() {
+		for _, p := range providers() {
+			t.Run(version+"/"+p.name, func(t *testing.T) {
+				t.Parallel()
+				dir := workspace(t)
+				d, v := p.gateway(t, claudeScript(dir))
+				o := claude(t, d, version, dir)
+				v.check(t)
+				checkClaude(t, o)
+				checkNote(t, dir)
+			})
+		}
+	}
+}
+
+// TestClaudeForeignModel asks for a model that Claude Code does not know: it
+// then sends adaptive thinking, an effort and system messages in between.
+func TestClaudeForeignModel(t *testing.T) {
+	for _, version := range claudeVersions() {
+		for _, p := range providers() {
+			if p.name == "anthropic" {
+				continue // all its models are known
+			}
+			t.Run(version+"/"+p.name, func(t *testing.T) {
+				t.Parallel()
+				dir := workspace(t)
+				d, v := p.gateway(t, claudeScript(dir))
+				o := claude(t, d, version, dir, "ANTHROPIC_MODEL="+p.model)
+				v.check(t)
+				checkClaude(t, o)
+				checkNote(t, dir)
+			})
+		}
+	}
+}
