@@ -66,11 +66,14 @@ func claudeScript(dir string) script {
 
 // summary is the last word of Claude Code.
 type summary struct {
-	Type, Subtype, Result string
-	Is_error              bool
-	Num_turns             int
-	Total_cost_usd        float64
-	Usage                 struct{ Input_tokens, Output_tokens, Cache_read_input_tokens int }
+	Subtype, Result string
+	Failed          bool    `json:"is_error"`
+	Cost            float64 `json:"total_cost_usd"`
+	Usage           struct {
+		Input  int `json:"input_tokens"`
+		Output int `json:"output_tokens"`
+		Cached int `json:"cache_read_input_tokens"`
+	}
 }
 
 func readSummary(t *testing.T, o outcome) summary {
@@ -86,11 +89,11 @@ func readSummary(t *testing.T, o outcome) summary {
 func checkClaude(t *testing.T, o outcome) {
 	t.Helper()
 	s := readSummary(t, o)
-	if o.code != 0 || s.Is_error || s.Subtype != "success" || s.Result != "The colour is blue now." {
+	if o.code != 0 || s.Failed || s.Subtype != "success" || s.Result != "The colour is blue now." {
 		t.Errorf("exit code %d, %+v", o.code, s)
 	}
-	if s.Total_cost_usd <= 0 || s.Usage.Input_tokens == 0 || s.Usage.Output_tokens == 0 {
-		t.Errorf("cost %v of %+v", s.Total_cost_usd, s.Usage)
+	if s.Cost <= 0 || s.Usage.Input == 0 || s.Usage.Output == 0 {
+		t.Errorf("cost %v of %+v", s.Cost, s.Usage)
 	}
 }
 

@@ -273,4 +273,3 @@ func (p anthropic) stream(a *asked, r reply) []string {
 		frame("message_delta", obj{"type": "message_delta", "delta": obj{"stop_reason": stop, "stop_sequence": nil}, "usage": obj{"output_tokens": 50}}),
 		frame("message_stop", obj{"type": "message_stop"}))
 }
-

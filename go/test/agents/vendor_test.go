@@ -40,7 +40,8 @@ type tool struct {
 
 // asked is a request as the model sees it, whatever the protocol.
 type asked struct {
-	Path, Model string
+	Path, Query string
+	Model       string
 	Number      int // counts the calls of a vendor; answers need ids of their own
 	Header      http.Header
 	Stream      bool
@@ -173,7 +174,7 @@ func (v *vendor) hear(r *http.Request) (*asked, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &asked{Path: r.URL.Path, Header: r.Header.Clone(), Tools: map[string]tool{}}
+	a := &asked{Path: r.URL.Path, Query: r.URL.RawQuery, Header: r.Header.Clone(), Tools: map[string]tool{}}
 	if err := json.Unmarshal(raw, &a.Raw); err != nil {
 		return nil, fmt.Errorf("%s: %w", a.Path, err)
 	}
