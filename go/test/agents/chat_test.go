@@ -43,6 +43,9 @@ func (p openaiChat) read(a *asked) error {
 	if err := only("request", a.Raw, known); err != nil {
 		return err
 	}
+	if effort := text(a.Raw, "reasoning_effort"); p.layer && (effort == "xhigh" || effort == "max") {
+		return fmt.Errorf("reasoning_effort %s", effort)
+	}
 	if _, ok := a.Raw["stream_options"]; ok && !a.Stream {
 		return errors.New("stream_options without stream")
 	}
