@@ -90,6 +90,9 @@ func TestClaudeElsewhere(t *testing.T) {
 			if text(a.Raw, "reasoning_effort") == "" && text(object(a.Raw["reasoning"]), "effort") == "" {
 				t.Error("the thinking was not asked for")
 			}
+			if got := count(a.Raw["input"], "encrypted_content", sealed); p.name == "responses" && got != 3 {
+				t.Errorf("%d sealed thoughts of 3 came back", got)
+			}
 			if s := readSummary(t, o); s.Usage.Cached == 0 {
 				t.Errorf("usage %+v", s.Usage)
 			}
