@@ -21,7 +21,7 @@ func claude(t *testing.T, d *daemon.Daemon, version, dir string, more ...string)
 		"DISABLE_TELEMETRY=1", "DISABLE_ERROR_REPORTING=1", "DISABLE_AUTOUPDATER=1",
 	}, more...)
 	o := client(t, version, "claude", dir, env,
-		"-p", "Make the colour in notes.txt blue.", "--output-format", "json", "--allowedTools", "Read,Edit,Write,Bash", "--max-turns", "12")
+		"-p", "Make the colour in notes.txt blue.", "--output-format", "json", "--allowedTools", "Read,Edit,Write,Bash", "--max-turns", "20")
 	explain(t, d, o)
 	return o
 }
@@ -110,13 +110,34 @@ func TestClaude(t *testing.T) {
 				v.check(t)
 				checkClaude(t, o)
 				checkNote(t, dir)
+				if version == "claude-2.0.29" {
+					checkWarmUps(t, v)
+				}
 			})
 		}
 	}
 }
 
+// checkWarmUps wants the calls that the older version makes at its start, one
+// of its two to a small model.
+func checkWarmUps(t *testing.T, v *vendor) {
+	t.Helper()
+	models := map[string]bool{}
+	warm := 0
+	for _, a := range v.asked() {
+		models[a.Model] = true
+		if len(a.Tools) == 0 {
+			warm++
+		}
+	}
+	if warm < 2 || len(models) < 2 {
+		t.Errorf("%d warm-ups, models %v", warm, models)
+	}
+}
+
 // TestClaudeForeignModel asks for a model that Claude Code does not know: it
-// then sends adaptive thinking, an effort and system messages in between.
+// then sends adaptive thinking, an effort and system messages in between. The
+// key goes the other way it knows.
 func TestClaudeForeignModel(t *testing.T) {
 	for _, version := range claudeVersions() {
 		for _, p := range providers() {
@@ -127,7 +148,7 @@ func TestClaudeForeignModel(t *testing.T) {
 				t.Parallel()
 				dir := workspace(t)
 				d, v := p.gateway(t, claudeScript(dir))
-				o := claude(t, d, version, dir, "ANTHROPIC_MODEL="+p.model)
+				o := claude(t, d, version, dir, "ANTHROPIC_MODEL="+p.model, "ANTHROPIC_API_KEY=", "ANTHROPIC_AUTH_TOKEN="+daemon.Key)
 				v.check(t)
 				checkClaude(t, o)
 				checkNote(t, dir)

@@ -190,7 +190,8 @@ func TestTargets(t *testing.T) {
 			"void; field=reasoning_effort; reason=model_does_not_reason",
 		},
 		"effort, sampling and all": {
-			hello(func(r *llm.Request) { r.Reasoning = &llm.Reasoning{Effort: "low"} }), protocol.Target{Native: true, Thinking: "adaptive"},
+			hello(func(r *llm.Request) { r.Reasoning = &llm.Reasoning{Effort: "low"} }),
+			protocol.Target{Native: true, Thinking: "adaptive"},
 			[]string{`"reasoning_effort":"low"`},
 			nil, "",
 		},
