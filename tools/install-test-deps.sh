@@ -2,7 +2,7 @@
 # Installs what the tests need and a plain machine may lack: a C compiler, for
 # Go's race detector, a PostgreSQL server (the tests start their own; the one
 # of the system is left alone) and, in the project's own folders, the official
-# Node and Python clients.
+# Node and Python clients, Codex CLI and Claude Code.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -37,12 +37,20 @@ if ! command -v "$(go env CC)" >/dev/null 2>&1; then
 	install "a C compiler" gcc libc6-dev
 fi
 
-clients() {
-	js=go/test/sdk/js
-	if [ ! -f $js/node_modules/installed ] || [ $js/package-lock.json -nt $js/node_modules/installed ]; then
-		(cd $js && npm ci --no-audit --no-fund --loglevel=error)
-		touch $js/node_modules/installed
+# node_packages FOLDER installs what the folder's lock file says.
+node_packages() {
+	if [ ! -f "$1/node_modules/installed" ] || [ "$1/package-lock.json" -nt "$1/node_modules/installed" ]; then
+		(cd "$1" && npm ci --no-audit --no-fund --loglevel=error)
+		touch "$1/node_modules/installed"
 	fi
+}
+
+clients() {
+	node_packages go/test/sdk/js
+	for agent in go/test/agents/clients/*; do
+		node_packages "$agent"
+		echo "Agent: ${agent##*/}"
+	done
 	py=go/test/sdk/py
 	[ -x $py/.venv/bin/python ] || python3 -m venv $py/.venv
 	if [ ! -f $py/.venv/installed ] || [ $py/requirements.txt -nt $py/.venv/installed ]; then

@@ -2,7 +2,10 @@ module github.com/tokligence/tokligence-gateway/go/test
 
 go 1.26.0
 
-ignore ./sdk/js/node_modules
+ignore (
+	./agents/clients
+	./sdk/js/node_modules
+)
 
 replace github.com/tokligence/tokligence-gateway/go => ../
 

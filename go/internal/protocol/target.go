@@ -38,5 +38,6 @@ type Quirks struct {
 	CustomTools         bool     // takes custom (free-form) tools natively
 	CallIDs             string   // mistral: exactly nine letters or digits
 	DropFields          []string // top-level fields the server refuses
+	HighestEffortHigh   bool     // knows no reasoning_effort above high
 	ThinkingField       string   // deepseek, enable_thinking, openrouter: how reasoning is asked for
 }

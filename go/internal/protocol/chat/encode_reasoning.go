@@ -83,7 +83,7 @@ func (e *encoder) effort(effort string) {
 	if effort == "" {
 		return
 	}
-	if e.to.Native && !e.to.Reasoning {
+	if e.to.Native && !e.to.Reasoning && (e.to.Thinking == "" || e.to.Thinking == "none") {
 		e.find(llm.Dropped, "reasoning_effort", "model_does_not_reason")
 		return
 	}
@@ -95,6 +95,10 @@ func (e *encoder) effort(effort string) {
 		// refuse it.
 		e.find(llm.Approximated, "thinking", "lowest_effort")
 		effort = "low"
+	}
+	if e.to.Quirks.HighestEffortHigh && (effort == "xhigh" || effort == "max") {
+		e.find(llm.Approximated, "reasoning_effort", "clamped")
+		effort = "high"
 	}
 	e.approximate()
 	e.b = text(e.b, "reasoning_effort", effort)

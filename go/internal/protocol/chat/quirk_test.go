@@ -189,6 +189,18 @@ func TestTargets(t *testing.T) {
 			[]string{"reasoning_effort"},
 			"void; field=reasoning_effort; reason=model_does_not_reason",
 		},
+		"effort, sampling and all": {
+			hello(func(r *llm.Request) { r.Reasoning = &llm.Reasoning{Effort: "low"} }),
+			protocol.Target{Native: true, Thinking: "adaptive"},
+			[]string{`"reasoning_effort":"low"`},
+			nil, "",
+		},
+		"effort, too high": {
+			hello(func(r *llm.Request) { r.Reasoning = &llm.Reasoning{Effort: "max"} }), q(protocol.Quirks{HighestEffortHigh: true}),
+			[]string{`"reasoning_effort":"high"`},
+			nil,
+			"approx; field=reasoning_effort; reason=clamped",
+		},
 		"budget": {
 			hello(func(r *llm.Request) { r.Reasoning = &llm.Reasoning{Budget: intOf(31999)} }), reasoner,
 			[]string{`"reasoning_effort":"xhigh"`},
