@@ -13,6 +13,7 @@ import (
 func (d *Door) Mount(r gin.IRouter) {
 	d.mountOpenAI(r)
 	d.mountAnthropic(r)
+	d.mountPlain(r)
 }
 
 func (d *Door) mountOpenAI(r gin.IRouter) {

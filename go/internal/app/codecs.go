@@ -14,5 +14,6 @@ func Codecs(sealer *protocol.Sealer) map[llm.Protocol]protocol.Codec {
 		llm.Chat:      chat.New(sealer),
 		llm.Messages:  messages.New(sealer),
 		llm.Responses: responses.New(sealer),
+		llm.Plain:     chat.NewPlain(),
 	}
 }

@@ -26,7 +26,39 @@ func suffix(op llm.Operation, name llm.Protocol) string {
 	case place{llm.ListModels, llm.Chat}, place{llm.ListModels, llm.Responses}, place{llm.ListModels, llm.Messages}:
 		return "/models"
 	}
+	if name == llm.Plain {
+		return plainSuffix(op)
+	}
 	return ""
+}
+
+func plainSuffix(op llm.Operation) string {
+	switch op {
+	case llm.Complete:
+		return "/completions"
+	case llm.Moderate:
+		return "/moderations"
+	case llm.GenerateImage:
+		return "/images/generations"
+	case llm.EditImage:
+		return "/images/edits"
+	case llm.VaryImage:
+		return "/images/variations"
+	case llm.Speak:
+		return "/audio/speech"
+	case llm.Transcribe:
+		return "/audio/transcriptions"
+	case llm.TranslateAudio:
+		return "/audio/translations"
+	case llm.Rerank:
+		return "/rerank"
+	case llm.Files:
+		return "/files"
+	case llm.Batches:
+		return "/batches"
+	default:
+		return ""
+	}
 }
 
 // pasted are ends of addresses that people copy from an example call.
@@ -112,7 +144,7 @@ func isVersion(path string) bool { return versioned.MatchString(strings.TrimPref
 // base returns the address that the operations of a protocol hang on: the
 // path that was written if it is one of the protocol's own, else the usual.
 func (a address) base(name llm.Protocol, p *Preset) string {
-	known := p.Paths[name]
+	known := p.paths(name)
 	if len(known) == 0 {
 		known = []string{"/v1"}
 	}

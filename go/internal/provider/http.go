@@ -150,6 +150,11 @@ func (p *Preset) speaks(only []llm.Protocol) map[llm.Operation][]llm.Protocol {
 		return p.Speaks
 	}
 	out := map[llm.Operation][]llm.Protocol{}
+	for op, names := range p.Speaks {
+		if slices.Contains(names, llm.Plain) && (slices.Contains(only, llm.Chat) || slices.Contains(only, llm.Responses)) {
+			out[op] = []llm.Protocol{llm.Plain} // lies beside both
+		}
+	}
 	for _, name := range only {
 		if suffix(llm.Generate, name) != "" {
 			out[llm.Generate] = append(out[llm.Generate], name)

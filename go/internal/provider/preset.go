@@ -166,6 +166,16 @@ func (e *entry) preset() (Preset, error) {
 	return p, p.check()
 }
 
+// paths are those of a protocol, the usual one first. The plain ones lie
+// beside Chat's.
+func (p *Preset) paths(name llm.Protocol) []string {
+	own := p.Paths[name]
+	if len(own) == 0 && name == llm.Plain {
+		return p.Paths[llm.Chat]
+	}
+	return own
+}
+
 // check finds what could not work.
 func (p *Preset) check() error {
 	switch {
@@ -188,7 +198,7 @@ func (p *Preset) check() error {
 			if suffix(op, name) == "" {
 				return fmt.Errorf("nobody can do %s in %s", op, name)
 			}
-			if len(p.Paths[name]) == 0 {
+			if len(p.paths(name)) == 0 {
 				return fmt.Errorf("%s has no path", name)
 			}
 		}

@@ -127,6 +127,12 @@ func (t *try) exchange(ctx context.Context, watch *clientWatch) *llm.Error {
 	if !streamed || !t.call.Head.Stream {
 		body.limit = t.ans.policy.MaxAnswer // it is held in memory, as a whole
 	}
+	if t.call.Head.Verbatim && !translate {
+		if t.call.Head.Unread && !streamed {
+			body.limit = 0
+		}
+		return t.passVerbatim(body, resp.Header, streamed)
+	}
 	if !translate && streamed == t.call.Head.Stream {
 		if streamed {
 			return t.passStream(body, resp.Header)
@@ -173,6 +179,7 @@ func (t *try) request(body net.Buffers) *provider.Request {
 	return &provider.Request{
 		Operation: t.call.Head.Operation, Protocol: t.cand.Protocol, Model: t.cand.Target.Model,
 		Stream: t.call.Head.Stream, Header: t.call.Header, Query: t.call.Query, Body: body,
+		Method: t.call.Method, Path: t.call.Path, MIME: t.call.MIME,
 	}
 }
 
@@ -250,11 +257,14 @@ func (t *try) estimate(outcome ledger.Outcome) {
 			u.Source = llm.Drained
 		}
 	}
+	if !t.call.Head.Operation.Textual() {
+		return // only a report tells
+	}
 	if !u.Input.Known && !u.CacheRead.Known {
 		u.Input = llm.Known(t.call.Head.EstimatedInput)
 		u.Source = llm.Estimated
 	}
-	if !u.Output.Known && !u.Reasoning.Known && t.call.Head.Operation == llm.Generate {
+	if !u.Output.Known && !u.Reasoning.Known && t.call.Head.Operation != llm.Embed {
 		u.Output = llm.Known((t.content + 3) / 4)
 		u.Source = llm.Estimated
 	}
