@@ -141,6 +141,7 @@ func codecs() map[llm.Protocol]protocol.Codec {
 	sealer := protocol.NewSealer(make([]byte, 32))
 	return map[llm.Protocol]protocol.Codec{
 		llm.Chat: chat.New(sealer), llm.Messages: messages.New(sealer), llm.Responses: chat.New(sealer),
+		llm.Plain: chat.NewPlain(),
 	}
 }
 

@@ -73,6 +73,9 @@ func (s *snapshot) chooseNamed(q *Query, buf []target) (choice, error) {
 		err.Code = CodeNoProvider
 		return choice{}, err
 	}
+	if key == nil && len(p.ready) > 0 {
+		key = p.ready[0] // keys may be of several accounts, and what is there is one account's
+	}
 	return choice{
 		model: q.Model, via: p.name, why: "the request names the provider",
 		targets: append(buf, target{pool: p, key: key, model: q.Model, fixed: true}),
