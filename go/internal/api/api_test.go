@@ -32,6 +32,9 @@ type upstream struct {
 	name   string
 	speaks []llm.Protocol // any operation; counting only if it says so
 	counts bool
+
+	tokenizer string // of all its models, "" none
+
 	do     func(ctx context.Context, req *provider.Request) (*http.Response, error)
 	models func(ctx context.Context) ([]provider.ModelInfo, error)
 
@@ -42,6 +45,8 @@ type upstream struct {
 }
 
 func (u *upstream) Name() string { return u.name }
+
+func (u *upstream) Tokenizer(string) string { return u.tokenizer }
 
 func (u *upstream) Speaks(op llm.Operation) []llm.Protocol {
 	if op == llm.CountTokens && !u.counts || op == llm.Embed && !slices.Contains(u.speaks, llm.Chat) {

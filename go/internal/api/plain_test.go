@@ -48,30 +48,36 @@ func TestPlainPassesAndMeters(t *testing.T) {
 		"completion": {
 			"/v1/completions", `{"model":"gpt-i","prompt":"Hi","odd":{"a":1}}`,
 			`{"id":"c","object":"text_completion","choices":[{"text":"x","index":0,"finish_reason":"stop"}],"usage":{"prompt_tokens":7,"completion_tokens":3,"total_tokens":10}}`,
-			llm.Complete, llm.Usage{Input: llm.Known(7), Output: llm.Known(3), Source: llm.Reported},
+			llm.Complete,
+			llm.Usage{Input: llm.Known(7), Output: llm.Known(3), Source: llm.Reported},
 		},
 		"image": {
 			"/v1/images/generations", `{"model":"gpt-image","prompt":"a cat","n":1}`,
 			`{"created":1,"data":[{"b64_json":"AA=="}],"usage":{"total_tokens":150,"input_tokens":50,"output_tokens":100,"input_tokens_details":{"text_tokens":40,"image_tokens":10}}}`,
-			llm.GenerateImage, llm.Usage{Input: llm.Known(40), ImageIn: llm.Known(10), ImageOut: llm.Known(100), Source: llm.Reported},
+			llm.GenerateImage,
+			llm.Usage{Input: llm.Known(40), ImageIn: llm.Known(10), ImageOut: llm.Known(100), Source: llm.Reported},
 		},
 		"image, nothing said": {
 			"/v1/images/generations", `{"model":"gpt-image","prompt":"a cat"}`, `{"created":1,"data":[{"url":"https://x/y"}]}`,
-			llm.GenerateImage, llm.Usage{},
+			llm.GenerateImage,
+			llm.Usage{},
 		},
 		"moderation": {
 			"/v1/moderations", `{"model":"gpt-m","input":["a"]}`, `{"id":"m","model":"gpt-m","results":[{"flagged":false}]}`,
-			llm.Moderate, llm.Usage{},
+			llm.Moderate,
+			llm.Usage{},
 		},
 		"rerank in tokens": {
 			"/v1/rerank", `{"model":"gpt-r","query":"q","documents":["a"]}`,
 			`{"model":"gpt-r","usage":{"total_tokens":15},"results":[{"index":0,"relevance_score":0.5}]}`,
-			llm.Rerank, llm.Usage{Input: llm.Known(15), Source: llm.Reported},
+			llm.Rerank,
+			llm.Usage{Input: llm.Known(15), Source: llm.Reported},
 		},
 		"rerank in search units": {
 			"/v2/rerank", `{"model":"gpt-r","query":"q","documents":["a"]}`,
 			`{"id":"r","results":[{"index":0,"relevance_score":0.5}],"meta":{"billed_units":{"search_units":1}}}`,
-			llm.Rerank, llm.Usage{},
+			llm.Rerank,
+			llm.Usage{},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -247,12 +253,12 @@ func TestPlainRefusals(t *testing.T) {
 		status    int
 		says      string
 	}{
-		"upstream's own":   {"/v1/audio/speech", `{"model":"gpt-tts"}`, 422, "no such voice"},
-		"cannot":           {"/v1/images/edits", `{"model":"other/x"}`, 400, "it cannot do images"},
-		"no model":         {"/v1/images/generations", `{"prompt":"x"}`, 400, "model"},
+		"upstream's own":    {"/v1/audio/speech", `{"model":"gpt-tts"}`, 422, "no such voice"},
+		"cannot":            {"/v1/images/edits", `{"model":"other/x"}`, 400, "it cannot do images"},
+		"no model":          {"/v1/images/generations", `{"prompt":"x"}`, 400, "model"},
 		"model given twice": {"/v1/images/generations", `{"model":"gpt-a","model":"gpt-b"}`, 400, "more than once"},
-		"too large":        {"/v1/images/generations", `{"model":"gpt-a","prompt":"` + strings.Repeat("x", 3000) + `"}`, 413, "limits.body_bytes"},
-		"no JSON":          {"/v1/moderations", `x`, 400, "JSON"},
+		"too large":         {"/v1/images/generations", `{"model":"gpt-a","prompt":"` + strings.Repeat("x", 3000) + `"}`, 413, "limits.body_bytes"},
+		"no JSON":           {"/v1/moderations", `x`, 400, "JSON"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := g.ask(t, "POST", tt.path, strings.NewReader(tt.ask))

@@ -21,6 +21,8 @@ func suffix(op llm.Operation, name llm.Protocol) string {
 		return "/messages"
 	case place{llm.CountTokens, llm.Messages}:
 		return "/messages/count_tokens"
+	case place{llm.CountTokens, llm.Responses}:
+		return "/responses/input_tokens"
 	case place{llm.Embed, llm.Chat}:
 		return "/embeddings"
 	case place{llm.ListModels, llm.Chat}, place{llm.ListModels, llm.Responses}, place{llm.ListModels, llm.Messages}:
@@ -62,7 +64,7 @@ func plainSuffix(op llm.Operation) string {
 }
 
 // pasted are ends of addresses that people copy from an example call.
-var pasted = [...]string{"/chat/completions", "/responses", "/embeddings", "/messages/count_tokens", "/messages", "/models"}
+var pasted = [...]string{"/chat/completions", "/responses/input_tokens", "/responses", "/embeddings", "/messages/count_tokens", "/messages", "/models"}
 
 // versioned matches a last path segment such as v1, v4 or v1beta.
 var versioned = regexp.MustCompile(`^v[0-9]+((alpha|beta)[0-9]*)?$`)

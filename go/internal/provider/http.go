@@ -260,6 +260,9 @@ func (p *HTTP) Name() string { return p.name }
 // Preset is what the provider was made from.
 func (p *HTTP) Preset() Preset { return p.preset }
 
+// Tokenizer is the published tokenizer of a model, "" where none is known.
+func (p *HTTP) Tokenizer(model string) string { return p.preset.Tokenizer(model) }
+
 // Quirks are the preset's with those of the settings over them.
 func (p *HTTP) Quirks() protocol.Quirks { return p.quirks }
 

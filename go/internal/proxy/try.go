@@ -127,6 +127,9 @@ func (t *try) exchange(ctx context.Context, watch *clientWatch) *llm.Error {
 	if !streamed || !t.call.Head.Stream {
 		body.limit = t.ans.policy.MaxAnswer // it is held in memory, as a whole
 	}
+	if translate && t.call.Head.Operation == llm.CountTokens {
+		return t.relayCount(body, resp.Header)
+	}
 	if t.call.Head.Verbatim && !translate {
 		if t.call.Head.Unread && !streamed {
 			body.limit = 0
@@ -158,7 +161,7 @@ func (t *try) encode() (*provider.Request, *protocol.NameMap, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	body, findings, err := t.proxy.codecs[t.cand.Protocol].EncodeRequest(req, t.cand.Target)
+	body, findings, err := t.encodeFor(req)
 	if err != nil {
 		return nil, nil, err
 	}
