@@ -26,6 +26,12 @@ const (
 	Batches        Operation = "batches"
 )
 
+// Untold lists the operations whose cost may not show in tokens: an image, a
+// minute of sound, a search unit. Files cost nothing by themselves.
+func Untold() []Operation {
+	return []Operation{Moderate, GenerateImage, EditImage, VaryImage, Speak, Transcribe, TranslateAudio, Rerank, Batches}
+}
+
 // Textual reports whether what an operation uses can be guessed from its text.
 // Of others only a report tells.
 func (o Operation) Textual() bool {

@@ -3,7 +3,6 @@ package chat
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"mime/multipart"
 	"net"
@@ -62,21 +61,17 @@ func badForm(err error) error {
 	return &llm.Error{Kind: llm.Invalid, Message: "The request body is not a valid multipart form.", Err: err}
 }
 
-// patchForm sets the model of a form, or adds it at its head. All other bytes
+// patchForm sets the model of a form, which must name one. All other bytes
 // stay. What PeekForm read and what stands here must be one and the same.
 func patchForm(body []byte, head protocol.Head, model string) (net.Buffers, error) {
 	if model == head.Model {
 		return net.Buffers{body}, nil
 	}
 	at := modelIn(body, head.Boundary)
-	if string(body[at.Start:at.End]) != head.Model {
+	if at.Empty() || string(body[at.Start:at.End]) != head.Model {
 		return nil, badForm(errors.New("the field model is not where a line begins with the boundary"))
 	}
-	if head.Model != "" {
-		return protocol.Splice(body, protocol.Edit{At: at, With: []byte(model)}), nil
-	}
-	part := fmt.Sprintf("--%s\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\n%s\r\n", head.Boundary, model)
-	return net.Buffers{[]byte(part), body}, nil
+	return protocol.Splice(body, protocol.Edit{At: at, With: []byte(model)}), nil
 }
 
 // modelIn finds the content of the part that holds the model.
