@@ -71,6 +71,7 @@ func operationName(op llm.Operation) string {
 		return "transcription"
 	case llm.Rerank:
 		return "reranking"
+	case llm.Files, llm.Batches: // are their own names
 	}
 	return string(op)
 }
