@@ -6,9 +6,9 @@
 //
 // The guess errs to the high side, since too low a number lets a client fill
 // the context window before it tidies up. Weights are set to about the
-// heavier of the current tokenizers and Margin is added to text, never to
-// what a published tokenizer counted: plain
-// English comes out between the true count and some 60 % above it.
+// heavier of the current tokenizers and Margin is added to text, never to what
+// a published tokenizer counted: plain English comes out between the true count
+// and some 60 % above it.
 package tokens
 
 import (
