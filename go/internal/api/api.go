@@ -27,6 +27,7 @@ type (
 		Plan(ctx context.Context, q route.Query) ([]route.Candidate, error)
 		Answerer(q route.Query) (provider string, err error)
 		Known() []route.ModelRef
+		Holders(op llm.Operation) []string
 		NameFor(providerName, model string) string
 		Learn(providerName string, models []string)
 	}

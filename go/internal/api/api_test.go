@@ -34,6 +34,9 @@ type upstream struct {
 	name   string
 	speaks []llm.Protocol // any operation; counting only if it says so
 	counts bool
+
+	tokenizer string // of all its models, "" none
+
 	do     func(ctx context.Context, req *provider.Request) (*http.Response, error)
 	models func(ctx context.Context) ([]provider.ModelInfo, error)
 
@@ -44,6 +47,8 @@ type upstream struct {
 }
 
 func (u *upstream) Name() string { return u.name }
+
+func (u *upstream) Tokenizer(string) string { return u.tokenizer }
 
 func (u *upstream) Speaks(op llm.Operation) []llm.Protocol {
 	if op == llm.CountTokens && !u.counts || op == llm.Embed && !slices.Contains(u.speaks, llm.Chat) {
@@ -145,6 +150,7 @@ func codecs() map[llm.Protocol]protocol.Codec {
 	return map[llm.Protocol]protocol.Codec{
 		llm.Chat: chat.New(sealer), llm.Messages: messages.New(sealer), llm.Responses: chat.New(sealer),
 		llm.Gemini: gemini.New(sealer),
+		llm.Plain:  chat.NewPlain(),
 	}
 }
 

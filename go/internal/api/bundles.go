@@ -14,11 +14,15 @@ func (d *Door) Mount(r gin.IRouter) {
 	d.mountOpenAI(r)
 	d.mountAnthropic(r)
 	d.mountGemini(r)
+	d.mountPlain(r)
 }
 
 func (d *Door) mountOpenAI(r gin.IRouter) {
 	r.POST("/v1/chat/completions", d.serve(llm.Chat, llm.Generate))
 	r.POST("/v1/responses", d.serve(llm.Responses, llm.Generate))
+	if d.counts(llm.Responses) {
+		r.POST("/v1/responses/input_tokens", d.countInput)
+	}
 	r.POST("/v1/embeddings", d.serve(llm.Chat, llm.Embed))
 	get(r, "/v1/models", d.listModels(llm.Chat))
 	get(r, "/v1/models/*id", d.getModel(llm.Chat))

@@ -12,11 +12,15 @@ import (
 	"github.com/tokligence/tokligence-gateway/go/internal/tokens"
 )
 
-// counted is a codec that can answer a count by itself.
-type counted interface{ EncodeCount(n int64) []byte }
+// tokenized is a provider that knows the published tokenizers of its models.
+type tokenized interface{ Tokenizer(model string) string }
 
-// countTokens forwards to an upstream that counts, and estimates otherwise.
+// countTokens forwards to an upstream that counts, and counts or estimates
+// otherwise.
 func (d *Door) countTokens(c *gin.Context) { d.countIn(c, d.codecs[llm.Messages], asked{}) }
+
+// countInput does the same for OpenAI's path.
+func (d *Door) countInput(c *gin.Context) { d.countIn(c, d.codecs[llm.Responses], asked{}) }
 
 func (d *Door) countIn(c *gin.Context, codec protocol.Codec, path asked) {
 	body := d.newBody()
@@ -31,15 +35,25 @@ func (d *Door) countIn(c *gin.Context, codec protocol.Codec, path asked) {
 }
 
 // cannotCount reports whether an upstream has no such path, as many servers
-// that speak the protocol otherwise.
-func cannotCount(err error) bool {
+// that speak the protocol otherwise, or does not understand what was
+// translated for it.
+func cannotCount(err error, translated bool) bool {
 	if err == nil {
 		return false
 	}
 	e := llm.AsError(err)
-	up := e.Upstream
-	return up != nil && e.Kind != llm.ModelNotFound && (up.Status == http.StatusNotFound || up.Status == http.StatusMethodNotAllowed ||
-		up.Status == http.StatusNotImplemented)
+	if e.Upstream == nil {
+		return translated && e.Kind == llm.Invalid
+	}
+	switch e.Upstream.Status {
+	case http.StatusNotFound:
+		return e.Kind != llm.ModelNotFound || translated
+	case http.StatusMethodNotAllowed, http.StatusNotImplemented:
+		return e.Kind != llm.ModelNotFound
+	case http.StatusBadRequest, http.StatusUnprocessableEntity:
+		return translated
+	}
+	return false
 }
 
 func (d *Door) count(c *gin.Context, call *proxy.Call) error {
@@ -49,24 +63,38 @@ func (d *Door) count(c *gin.Context, call *proxy.Call) error {
 		Model: call.Head.Model, SessionID: call.Head.SessionID,
 	}
 	plan, err := d.router.Plan(ctx, query)
-	if err == nil && len(plan) > 0 && plan[0].Protocol == call.Codec.Name() {
+	if err == nil && d.counts(plan[0].Protocol) {
 		err = d.proxy.Serve(ctx, c.Writer, call)
-		if !cannotCount(err) {
+		if !cannotCount(err, plan[0].Protocol != query.Protocol) {
 			return err
 		}
 	}
 	// No upstream counts for this model. It must still be one that answers.
 	query.Operation = llm.Generate
-	if _, err := d.router.Plan(ctx, query); err != nil {
+	if plan, err = d.router.Plan(ctx, query); err != nil {
 		return err
 	}
 	req, err := call.Request()
 	if err != nil {
 		return err
 	}
-	answer := call.Codec.(counted).EncodeCount(tokens.EstimateRequest(req))
+	tokenizer := ""
+	if p, ok := plan[0].Provider.(tokenized); ok {
+		tokenizer = p.Tokenizer(plan[0].Target.Model)
+	}
+	n, exact := tokens.CountRequest(req, tokenizer)
+	reason := "estimated"
+	if exact {
+		reason = "counted with " + tokenizer
+	}
 	c.Writer.Header().Set("X-Tokligence-Loss",
-		llm.Finding{Class: llm.Approximated, Field: "input_tokens", Reason: "estimated"}.String())
-	send(c.Writer, http.StatusOK, answer)
+		llm.Finding{Class: llm.Approximated, Field: "input_tokens", Reason: reason}.String())
+	send(c.Writer, http.StatusOK, call.Codec.(protocol.Counter).EncodeCount(n))
 	return nil
+}
+
+// counts reports whether a protocol has a question for counts.
+func (d *Door) counts(name llm.Protocol) bool {
+	_, ok := d.codecs[name].(protocol.Counter)
+	return ok
 }

@@ -56,7 +56,7 @@ func (d *Door) admit(c *gin.Context, codec protocol.Codec, op llm.Operation, pat
 	if err != nil {
 		return call, err
 	}
-	head, err := codec.Peek(op, text)
+	head, err := peek(codec, op, c.Request, text)
 	head.Operation, head.RequestID = op, call.ID
 	if path.model != "" {
 		head.Model, head.Stream, head.Array = path.model, path.stream, path.array
@@ -73,7 +73,12 @@ func (d *Door) admit(c *gin.Context, codec protocol.Codec, op llm.Operation, pat
 	if call.Head.SessionID == "" {
 		call.Head.SessionID = session(c.Request.Header)
 	}
-	call.Head.EstimatedInput = int64(len(text)+3) / 4
+	if op.Textual() || op == llm.CountTokens {
+		call.Head.EstimatedInput = int64(len(text)+3) / 4
+	}
+	if head.Boundary != "" {
+		call.MIME = c.Request.Header.Get("Content-Type")
+	}
 	call.Estimate = tokens.EstimateRequest
 	call.Body, call.Header, call.Query = text, travelling(c.Request.Header), travellingQuery(c.Request)
 	return call, nil

@@ -85,7 +85,7 @@ func TestUnknownPathsNameNearOnes(t *testing.T) {
 		"/anthropic/messages":      "Did you mean /anthropic/v1/messages?",
 		"/messages/count_tokens":   "Did you mean /anthropic/v1/messages/count_tokens?",
 		"/anthropic/v1/embeddings": "Did you mean /v1/embeddings?",
-		"/v1/images/generations":   "Served are /v1/chat/completions, ",
+		"/v1/fine_tuning/jobs":     "Served are /v1/chat/completions, ",
 		"/":                        "Served are /v1/chat/completions, ",
 	} {
 		a := g.ask(t, http.MethodPost, path, strings.NewReader("{}"))

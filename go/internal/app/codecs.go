@@ -16,5 +16,6 @@ func Codecs(sealer *protocol.Sealer) map[llm.Protocol]protocol.Codec {
 		llm.Messages:  messages.New(sealer),
 		llm.Responses: responses.New(sealer),
 		llm.Gemini:    gemini.New(sealer),
+		llm.Plain:     chat.NewPlain(),
 	}
 }

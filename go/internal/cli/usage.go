@@ -142,7 +142,7 @@ func (c *command) usageTable(cmd *cobra.Command, d *app.Data, sums []ledger.Sum,
 		return err
 	}
 	if unpriced > 0 {
-		c.say(c.out, "\n%s used tokens that have no price; the cost of that is unknown, not zero.", counted(unpriced, "attempt"))
+		c.say(c.out, "\n%s used something that has no price; the cost of that is unknown, not zero.", counted(unpriced, "attempt"))
 	}
 	return nil
 }

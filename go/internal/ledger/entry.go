@@ -22,7 +22,7 @@ const (
 	Failed        Outcome = "failed"
 	Cancelled     Outcome = "cancelled_by_router"
 	LoopEnded     Outcome = "ended_by_loop_breaker" // no upstream was asked
-	Crashed       Outcome = "gateway_crash" // the gateway died with the call in flight
+	Crashed       Outcome = "gateway_crash"         // the gateway died with the call in flight
 )
 
 // Opening is a call before it goes upstream.

@@ -39,11 +39,15 @@ func (l *Ledger) Open(_ context.Context, o Opening) (*Record, error) {
 	if err := j.Reserve(roomPerCall); err != nil {
 		return nil, l.refusal(err)
 	}
+	var guess llm.Usage
+	if o.Operation.Textual() || o.Estimate > 0 {
+		guess.Input = llm.Known(o.Estimate)
+	}
 	r := &Record{ledger: l, journal: j, call: Entry{
 		RequestID: o.RequestID, OrgID: o.Principal.OrgID, TeamID: o.Principal.TeamID, UserID: o.Principal.UserID,
 		KeyID: o.Principal.KeyID, KeyName: o.Principal.KeyName,
 		Operation: o.Operation, ClientProtocol: o.Protocol, ModelRequested: o.Model,
-		Usage: llm.Usage{Input: llm.Known(o.Estimate)}, Outcome: Crashed,
+		Usage: guess, Outcome: Crashed,
 		Started: o.Started, BytesIn: o.BytesIn,
 	}}
 	if r.call.Started.IsZero() {

@@ -78,7 +78,7 @@ type Sum struct {
 	Input, CacheRead, CacheWrite int64
 	Output, Reasoning, Media     int64 // Media: audio and image tokens, both ways
 	Cost                         int64 // of the rows whose cost is known
-	Unpriced                     int64 // rows with tokens whose cost is unknown
+	Unpriced                     int64 // rows whose cost is unknown, with tokens or of an operation not told in them
 	Estimated                    int64 // rows with tokens that are not the provider's own word
 	First, Last                  time.Time
 }

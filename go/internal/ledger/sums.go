@@ -24,10 +24,11 @@ func (s *Sum) Add(e *Entry) {
 	s.Reasoning += u.Reasoning.N
 	s.Media += u.AudioIn.N + u.AudioOut.N + u.ImageIn.N + u.ImageOut.N
 	s.Cost += e.Cost.N
-	if u.InputTotal()+u.OutputTotal() > 0 {
-		if !e.Cost.Known {
-			s.Unpriced++
-		}
+	used := u.InputTotal()+u.OutputTotal() > 0
+	if !e.Cost.Known && (used || e.Outcome == Complete && slices.Contains(llm.Untold(), e.Operation)) {
+		s.Unpriced++
+	}
+	if used {
 		if u.Source == llm.Estimated || u.Source == llm.Counted {
 			s.Estimated++
 		}

@@ -12,15 +12,8 @@ const (
 	Responses Protocol = "openai-responses"
 	Messages  Protocol = "anthropic-messages"
 	Gemini    Protocol = "gemini"
-)
 
-// Operation is what a client asks for, whatever the protocol.
-type Operation string
-
-// The operations.
-const (
-	Generate    Operation = "generate"
-	CountTokens Operation = "count_tokens"
-	Embed       Operation = "embed"
-	ListModels  Operation = "list_models"
+	// Plain is OpenAI's paths that hold no conversation, and those that are
+	// made like them: the answer goes on as it comes, to no other protocol.
+	Plain Protocol = "openai-plain"
 )

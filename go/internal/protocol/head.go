@@ -27,6 +27,16 @@ type Head struct {
 	// streams to clients that do not ask for server-sent events.
 	Array bool
 
+	// Verbatim says that the answer goes on as the upstream sent it, streamed
+	// or whole, under the type that the upstream gives it.
+	Verbatim bool
+
+	// Unread says that the answer holds nothing to be read, such as sound; it
+	// goes on as it comes, however large it is.
+	Unread bool
+
+	Boundary string // of a multipart body; "" where the body is JSON
+
 	RequestID string // ours; set after Peek, for error bodies that carry it
 
 	// EstimatedInput is a guess at the prompt's tokens, set after Peek, for

@@ -22,6 +22,8 @@ func suffix(op llm.Operation, name llm.Protocol) string {
 		return "/messages"
 	case place{llm.CountTokens, llm.Messages}:
 		return "/messages/count_tokens"
+	case place{llm.CountTokens, llm.Responses}:
+		return "/responses/input_tokens"
 	case place{llm.Embed, llm.Chat}:
 		return "/embeddings"
 	case place{llm.Generate, llm.Gemini}, place{llm.CountTokens, llm.Gemini}, place{llm.ListModels, llm.Gemini}:
@@ -29,11 +31,43 @@ func suffix(op llm.Operation, name llm.Protocol) string {
 	case place{llm.ListModels, llm.Chat}, place{llm.ListModels, llm.Responses}, place{llm.ListModels, llm.Messages}:
 		return "/models"
 	}
+	if name == llm.Plain {
+		return plainSuffix(op)
+	}
 	return ""
 }
 
+func plainSuffix(op llm.Operation) string {
+	switch op {
+	case llm.Complete:
+		return "/completions"
+	case llm.Moderate:
+		return "/moderations"
+	case llm.GenerateImage:
+		return "/images/generations"
+	case llm.EditImage:
+		return "/images/edits"
+	case llm.VaryImage:
+		return "/images/variations"
+	case llm.Speak:
+		return "/audio/speech"
+	case llm.Transcribe:
+		return "/audio/transcriptions"
+	case llm.TranslateAudio:
+		return "/audio/translations"
+	case llm.Rerank:
+		return "/rerank"
+	case llm.Files:
+		return "/files"
+	case llm.Batches:
+		return "/batches"
+	default:
+		return ""
+	}
+}
+
 // pasted are ends of addresses that people copy from an example call.
-var pasted = [...]string{"/chat/completions", "/responses", "/embeddings", "/messages/count_tokens", "/messages", "/models"}
+var pasted = [...]string{"/chat/completions", "/responses/input_tokens", "/responses", "/embeddings", "/messages/count_tokens", "/messages", "/models"}
 
 // versioned matches a last path segment such as v1, v4 or v1beta.
 var versioned = regexp.MustCompile(`^v[0-9]+((alpha|beta)[0-9]*)?$`)
@@ -115,7 +149,7 @@ func isVersion(path string) bool { return versioned.MatchString(strings.TrimPref
 // base returns the address that the operations of a protocol hang on: the
 // path that was written if it is one of the protocol's own, else the usual.
 func (a address) base(name llm.Protocol, p *Preset) string {
-	known := p.Paths[name]
+	known := p.paths(name)
 	if len(known) == 0 {
 		known = []string{"/v1"}
 	}

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"net/http"
@@ -55,8 +56,9 @@ func (p *HTTP) Do(ctx context.Context, req *Request) (*http.Response, error) {
 		header, wait = e.stream, e.streamTimeout
 	}
 	at := e.url
-	if req.Query != "" && req.Protocol == llm.Messages {
+	if req.Path != "" || req.Query != "" && (req.Protocol == llm.Messages || req.Protocol == llm.Plain) {
 		with := *at
+		with.Path += req.Path
 		with.RawQuery = req.Query
 		at = &with
 	}
@@ -64,7 +66,23 @@ func (p *HTTP) Do(ctx context.Context, req *Request) (*http.Response, error) {
 		at = withModel(at, req)
 	}
 	header = outgoing(header, req.Header, travels(req.Protocol, p.preset.Native))
-	return p.send(ctx, http.MethodPost, at, header, req, wait)
+	if req.Protocol == llm.Plain {
+		header = plainHeader(header, req)
+	}
+	return p.send(ctx, cmp.Or(req.Method, http.MethodPost), at, header, req, wait)
+}
+
+// plainHeader says what the body is, if there is one, and takes any answer.
+func plainHeader(h http.Header, req *Request) http.Header {
+	h = maps.Clone(h)
+	switch {
+	case len(req.Body) == 0:
+		delete(h, "Content-Type")
+	case req.MIME != "":
+		h["Content-Type"] = []string{req.MIME}
+	}
+	h["Accept"] = []string{"*/*"}
+	return h
 }
 
 // outgoing adds the headers that travel to the fixed ones.

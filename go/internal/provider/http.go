@@ -150,6 +150,11 @@ func (p *Preset) speaks(only []llm.Protocol) map[llm.Operation][]llm.Protocol {
 		return p.Speaks
 	}
 	out := map[llm.Operation][]llm.Protocol{}
+	for op, names := range p.Speaks {
+		if slices.Contains(names, llm.Plain) && (slices.Contains(only, llm.Chat) || slices.Contains(only, llm.Responses)) {
+			out[op] = []llm.Protocol{llm.Plain} // lies beside both
+		}
+	}
 	for _, name := range only {
 		if suffix(llm.Generate, name) != "" && (name != llm.Gemini || len(p.Paths[name]) > 0) { // Google's paths are nobody else's
 			out[llm.Generate] = append(out[llm.Generate], name)
@@ -254,6 +259,9 @@ func (p *HTTP) Name() string { return p.name }
 
 // Preset is what the provider was made from.
 func (p *HTTP) Preset() Preset { return p.preset }
+
+// Tokenizer is the published tokenizer of a model, "" where none is known.
+func (p *HTTP) Tokenizer(model string) string { return p.preset.Tokenizer(model) }
 
 // Quirks are the preset's with those of the settings over them.
 func (p *HTTP) Quirks() protocol.Quirks { return p.quirks }

@@ -178,7 +178,11 @@ func TestSpeaks(t *testing.T) {
 		comment string
 	}{
 		{"openai", nil, llm.Generate, []llm.Protocol{llm.Chat, llm.Responses}, ""},
-		{"openai", nil, llm.CountTokens, nil, ""},
+		{"openai", nil, llm.CountTokens, []llm.Protocol{llm.Responses}, ""},
+		{"openai", nil, llm.Speak, []llm.Protocol{llm.Plain}, ""},
+		{"openai", []llm.Protocol{llm.Chat}, llm.Speak, []llm.Protocol{llm.Plain}, "which lies beside Chat"},
+		{"openai", nil, llm.Rerank, nil, "it has none"},
+		{"anthropic", nil, llm.Files, nil, ""},
 		{"openai", nil, llm.ListModels, []llm.Protocol{llm.Chat}, ""},
 		{"openai", []llm.Protocol{llm.Responses}, llm.Generate, []llm.Protocol{llm.Responses}, ""},
 		{"openai", []llm.Protocol{llm.Responses}, llm.ListModels, []llm.Protocol{llm.Responses}, ""},
@@ -490,6 +494,41 @@ func TestHeaderTimeouts(t *testing.T) {
 	}{{openai, 600 * time.Second, 120 * time.Second}, {ollama, 600 * time.Second, 600 * time.Second}, {own, time.Minute, time.Minute}} {
 		if e := tt.p.endpoints[at]; e.headerTimeout != tt.whole || e.streamTimeout != tt.stream {
 			t.Errorf("%s: %v, %v", tt.p.Name(), e.headerTimeout, e.streamTimeout)
+		}
+	}
+}
+
+func TestPlainPaths(t *testing.T) {
+	url := upstream(t, func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "%s %s %s %s", r.Method, r.URL, r.Header.Get("Content-Type"), r.Header.Get("Accept"))
+	})
+	p := made(t, Settings{Preset: "openai-compatible", BaseURL: url + "/v2"})
+	for _, tt := range []struct {
+		req  Request
+		want string
+	}{
+		{Request{Operation: llm.Rerank, Body: net.Buffers{[]byte("{}")}}, "POST /v2/rerank application/json */*"},
+		{Request{Operation: llm.Transcribe, Body: net.Buffers{[]byte("x")}, MIME: "multipart/form-data; boundary=b"}, "POST /v2/audio/transcriptions multipart/form-data; boundary=b */*"},
+		{Request{Operation: llm.Files, Method: http.MethodGet, Path: "/f/content"}, "GET /v2/files/f/content  */*"},
+		{Request{Operation: llm.Files, Method: http.MethodDelete, Path: "/f"}, "DELETE /v2/files/f  */*"},
+		{Request{Operation: llm.Batches, Method: http.MethodGet, Query: "limit=2"}, "GET /v2/batches?limit=2  */*"},
+		{Request{Operation: llm.Batches, Method: http.MethodPost, Path: "/b/cancel"}, "POST /v2/batches/b/cancel  */*"},
+	} {
+		tt.req.Protocol = llm.Plain
+		if _, _, got := call(t, p, &tt.req); got != tt.want {
+			t.Errorf("%s, want %s", got, tt.want)
+		}
+	}
+}
+
+func TestTokenizers(t *testing.T) {
+	openai, _ := FindPreset("openai")
+	for model, want := range map[string]string{
+		"gpt-4o-mini": "o200k_base", "gpt-4-turbo": "cl100k_base", "gpt-4.1": "o200k_base", "gpt-5.6-sol": "o200k_base",
+		"gpt-3.5-turbo": "cl100k_base", "o3-mini": "o200k_base", "claude-x": "",
+	} {
+		if got := openai.Tokenizer(model); got != want {
+			t.Errorf("%s: %q, want %q", model, got, want)
 		}
 	}
 }

@@ -34,6 +34,10 @@ type Preset struct {
 	Native   bool // the vendor's own service
 	Generic  bool // any server that speaks the protocol
 	Quirks   protocol.Quirks
+
+	// Tokenizers are the published tokenizers of its models: prefixes of ids by
+	// the tokenizer's name. The longest prefix counts.
+	Tokenizers map[string][]string
 }
 
 // Family is a pattern of model ids that belong to a provider. Size is large or
@@ -111,7 +115,8 @@ type entry struct {
 		Large string `yaml:"large"`
 		Small string `yaml:"small"`
 	} `yaml:"defaults"`
-	Quirks map[string]any `yaml:"quirks"`
+	Quirks     map[string]any      `yaml:"quirks"`
+	Tokenizers map[string][]string `yaml:"tokenizers"`
 }
 
 // noList is how an entry says that its provider lists no models.
@@ -144,7 +149,8 @@ func (e *entry) preset() (Preset, error) {
 	p := Preset{
 		Name: e.Name, Title: e.Title, Base: e.Base, Native: e.Native, Local: e.Local, Generic: e.Generic,
 		Auth: e.Auth, AuthOf: e.AuthOf, Paths: e.Paths, Speaks: e.Speaks, List: e.List, StripID: e.StripID,
-		Header: e.Headers, Defaults: Defaults{Large: e.Defaults.Large, Small: e.Defaults.Small},
+		Tokenizers: e.Tokenizers,
+		Header:     e.Headers, Defaults: Defaults{Large: e.Defaults.Large, Small: e.Defaults.Small},
 	}
 	if p.Auth == "" {
 		p.Auth = Bearer
@@ -164,6 +170,29 @@ func (e *entry) preset() (Preset, error) {
 		p.List = ""
 	}
 	return p, p.check()
+}
+
+// Tokenizer is the published tokenizer of a model, "" where none is known.
+func (p *Preset) Tokenizer(model string) string {
+	best, found := 0, ""
+	for name, prefixes := range p.Tokenizers {
+		for _, prefix := range prefixes {
+			if len(prefix) > best && strings.HasPrefix(model, prefix) {
+				best, found = len(prefix), name
+			}
+		}
+	}
+	return found
+}
+
+// paths are those of a protocol, the usual one first. The plain ones lie
+// beside Chat's.
+func (p *Preset) paths(name llm.Protocol) []string {
+	own := p.Paths[name]
+	if len(own) == 0 && name == llm.Plain {
+		return p.Paths[llm.Chat]
+	}
+	return own
 }
 
 // check finds what could not work.
@@ -188,7 +217,7 @@ func (p *Preset) check() error {
 			if suffix(op, name) == "" {
 				return fmt.Errorf("nobody can do %s in %s", op, name)
 			}
-			if len(p.Paths[name]) == 0 {
+			if len(p.paths(name)) == 0 {
 				return fmt.Errorf("%s has no path", name)
 			}
 		}

@@ -37,6 +37,9 @@ type Request struct {
 	Stream    bool
 	Header    http.Header // client headers that may travel; a provider filters them again
 	Query     string      // raw query that may travel, such as beta=true
+	Method    string      // "": POST
+	Path      string      // below the address of the operation, such as /file-1/content; "" none
+	MIME      string      // of the body; "": JSON
 	Body      net.Buffers // read-only; another attempt may send it again
 }
 

@@ -22,6 +22,7 @@ type answer struct {
 	gone    bool   // the client has left
 	done    bool   // nothing more may be written
 	unsent  bool   // written but not flushed
+	cut     bool   // what the client got is not whole, and nothing in it says so
 	bytes   int64
 	last    time.Time // of the latest write
 	expires time.Time // of the write deadline

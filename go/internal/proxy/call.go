@@ -18,6 +18,10 @@ type Call struct {
 	Principal identity.Principal
 	Header    http.Header // those of the client's headers that may travel
 	Query     string      // the part of the query that may travel
+	Method    string      // of the request to the upstream; "": POST
+	Path      string      // below the operation's own, "" none
+	MIME      string      // of the body, "": JSON
+	Provider  string      // asked for by name, where there is no model
 	Body      []byte      // as received; never modified
 	Pin       string      // provider that holds this conversation's state
 	Started   time.Time
@@ -73,6 +77,6 @@ func (c *Call) names() (*protocol.NameMap, error) {
 func (c *Call) query(p *Policy) route.Query {
 	return route.Query{
 		Principal: c.Principal, Protocol: c.Codec.Name(), Operation: c.Head.Operation, Model: c.Head.Model,
-		Mode: p.Mode, Pin: c.Pin, SessionID: c.Head.SessionID,
+		Mode: p.Mode, Pin: c.Pin, Provider: c.Provider, SessionID: c.Head.SessionID,
 	}
 }

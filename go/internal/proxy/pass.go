@@ -149,7 +149,11 @@ func (t *try) passBody(body io.Reader, header http.Header) *llm.Error {
 	if failure := t.settle(len(whole)); failure != nil {
 		return failure
 	}
-	h := t.reply(header, "application/json")
+	kind := "application/json"
+	if t.call.Head.Verbatim {
+		kind = cmp.Or(header.Get("Content-Type"), kind)
+	}
+	h := t.reply(header, kind)
 	contentLength(h, len(whole))
 	t.ans.prepare(http.StatusOK, h)
 	_, _ = t.ans.Write(whole)

@@ -115,6 +115,9 @@ func (p *Proxy) Serve(ctx context.Context, w http.ResponseWriter, c *Call) error
 		defer p.keeper.watch(ans)()
 	}
 	err = p.tryAll(ctx, ans, c, rec, plan)
+	if ans.cut {
+		panic(http.ErrAbortHandler) // bytes without an end of their own: only the connection can tell
+	}
 	return err
 }
 

@@ -127,6 +127,15 @@ func (t *try) exchange(ctx context.Context, watch *clientWatch) *llm.Error {
 	if !streamed || !t.call.Head.Stream {
 		body.limit = t.ans.policy.MaxAnswer // it is held in memory, as a whole
 	}
+	if translate && t.call.Head.Operation == llm.CountTokens {
+		return t.relayCount(body, resp.Header)
+	}
+	if t.call.Head.Verbatim && !translate {
+		if t.call.Head.Unread && !streamed {
+			body.limit = 0
+		}
+		return t.passVerbatim(body, resp.Header, streamed)
+	}
 	if !translate && streamed == t.call.Head.Stream {
 		if streamed {
 			return t.passStream(body, resp.Header)
@@ -152,7 +161,7 @@ func (t *try) encode() (*provider.Request, *protocol.NameMap, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	body, findings, err := t.proxy.codecs[t.cand.Protocol].EncodeRequest(req, t.cand.Target)
+	body, findings, err := t.encodeFor(req)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -180,6 +189,7 @@ func (t *try) request(body net.Buffers) *provider.Request {
 	return &provider.Request{
 		Operation: t.call.Head.Operation, Protocol: t.cand.Protocol, Model: t.cand.Target.Model,
 		Stream: t.call.Head.Stream, Header: t.call.Header, Query: t.call.Query, Body: body,
+		Method: t.call.Method, Path: t.call.Path, MIME: t.call.MIME,
 	}
 }
 
@@ -257,11 +267,14 @@ func (t *try) estimate(outcome ledger.Outcome) {
 			u.Source = llm.Drained
 		}
 	}
+	if !t.call.Head.Operation.Textual() {
+		return // only a report tells
+	}
 	if !u.Input.Known && !u.CacheRead.Known {
 		u.Input = llm.Known(t.call.Head.EstimatedInput)
 		u.Source = llm.Estimated
 	}
-	if !u.Output.Known && !u.Reasoning.Known && t.call.Head.Operation == llm.Generate {
+	if !u.Output.Known && !u.Reasoning.Known && t.call.Head.Operation != llm.Embed {
 		u.Output = llm.Known((t.content + 3) / 4)
 		u.Source = llm.Estimated
 	}

@@ -23,6 +23,9 @@ const maxModel = 512
 // choose resolves the model of q: loopback, aliases, routes, built-in routes.
 // Targets are appended to buf if they are not those of a rule.
 func (s *snapshot) choose(q *Query, learned map[string][]string, buf []target) (choice, error) {
+	if q.Provider != "" {
+		return s.chooseNamed(q, buf)
+	}
 	if err := checkModel(q.Model); err != nil {
 		return choice{}, err
 	}
@@ -59,6 +62,42 @@ func (s *snapshot) settle(
 		return s.chooseBuiltin(q, found, learned, buf)
 	}
 	return found, s.notFound(q, learned)
+}
+
+// chooseNamed leads to a provider that the client names.
+func (s *snapshot) chooseNamed(q *Query, buf []target) (choice, error) {
+	p, key, ok := s.named(q.Provider)
+	if !ok {
+		err := llm.Errorf(llm.Invalid, "There is no provider %q. Those that can do it: %s.",
+			q.Provider, orNone(s.holders(q.Operation)))
+		err.Code = CodeNoProvider
+		return choice{}, err
+	}
+	if key == nil && len(p.ready) > 0 {
+		key = p.ready[0] // keys may be of several accounts, and what is there is one account's
+	}
+	return choice{
+		model: q.Model, via: p.name, why: "the request names the provider",
+		targets: append(buf, target{pool: p, key: key, model: q.Model, fixed: true}),
+	}, nil
+}
+
+func orNone(names []string) string {
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(names, ", ")
+}
+
+// holders are the providers that can be asked for an operation, by name.
+func (s *snapshot) holders(op llm.Operation) []string {
+	var names []string
+	for _, p := range s.order {
+		if p != s.loopback && len(p.ready) > 0 && len(p.ready[0].protocols(op)) > 0 {
+			names = append(names, p.name)
+		}
+	}
+	return names
 }
 
 func checkModel(model string) error {

@@ -223,6 +223,12 @@ func (s *snapshot) nobody(q *Query, found *choice, first miss) error {
 	if !first.m.info.Ready {
 		return notReady(first.m.pool, fmt.Sprintf("The model %q is routed to %s (%s)", q.Model, first.m.pool.name, found.via))
 	}
+	if q.Provider != "" {
+		err := llm.Errorf(llm.Invalid, "The provider %s cannot answer this call: %s. Those that can: %s.",
+			q.Provider, first.why, orNone(s.holders(q.Operation)))
+		err.Code = CodeUnsupported
+		return err
+	}
 	err := llm.Errorf(llm.Invalid, "The model %q is routed to %s, which cannot answer this call: %s.",
 		q.Model, first.m.pool.name, first.why)
 	err.Field, err.Code = "model", CodeUnsupported

@@ -25,6 +25,7 @@ type Query struct {
 	Model     string // as the client wrote it
 	Mode      string // ModeAuto ("" too), ModePassthrough, ModeTranslation
 	Pin       string // provider that holds this conversation's state; "" none
+	Provider  string // asked for by name, for operations without a model; "" by the model
 	SessionID string // conversation, for stickiness; "" unknown
 }
 
@@ -41,6 +42,7 @@ const (
 	CodeNotConfigured = "provider_not_configured" // no key, or no base URL
 	CodeUnsupported   = "unsupported_operation"   // no upstream of the route can do it
 	CodeForbidden     = "model_not_allowed"
+	CodeNoProvider    = "provider_not_found"
 )
 
 // Candidate is one upstream that may answer.
@@ -126,6 +128,10 @@ func (r *Router) Answerer(q Query) (string, error) {
 	}
 	return slots[0].m.pool.name, nil
 }
+
+// Holders are the providers that can be asked for an operation which names no
+// model, as configured.
+func (r *Router) Holders(op llm.Operation) []string { return r.snap.Load().holders(op) }
 
 // Attempts is how often one target may be tried for one call.
 func (r *Router) Attempts() int { return r.snap.Load().retry.Attempts }

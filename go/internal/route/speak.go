@@ -59,6 +59,19 @@ func operationName(op llm.Operation) string {
 		return "embeddings"
 	case llm.ListModels:
 		return "model lists"
+	case llm.Complete:
+		return "completions"
+	case llm.Moderate:
+		return "moderation"
+	case llm.GenerateImage, llm.EditImage, llm.VaryImage:
+		return "images"
+	case llm.Speak:
+		return "speech"
+	case llm.Transcribe, llm.TranslateAudio:
+		return "transcription"
+	case llm.Rerank:
+		return "reranking"
+	case llm.Files, llm.Batches: // are their own names
 	}
 	return string(op)
 }

@@ -134,10 +134,11 @@ func add(sum *ledger.Sum, e *ledger.Entry) {
 	sum.Reasoning += u.Reasoning.N
 	sum.Media += u.AudioIn.N + u.AudioOut.N + u.ImageIn.N + u.ImageOut.N
 	sum.Cost += e.Cost.N
-	if u.InputTotal()+u.OutputTotal() > 0 {
-		if !e.Cost.Known {
-			sum.Unpriced++
-		}
+	used := u.InputTotal()+u.OutputTotal() > 0
+	if !e.Cost.Known && (used || e.Outcome == ledger.Complete && slices.Contains(llm.Untold(), e.Operation)) {
+		sum.Unpriced++
+	}
+	if used {
 		if u.Source == llm.Estimated || u.Source == llm.Counted {
 			sum.Estimated++
 		}

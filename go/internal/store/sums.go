@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tokligence/tokligence-gateway/go/internal/ledger"
+	"github.com/tokligence/tokligence-gateway/go/internal/llm"
 )
 
 // dimension returns the SQL of what rows are grouped by, or "".
@@ -43,6 +44,15 @@ const (
 	unsaidSources  = `('estimated', 'counted')`
 )
 
+// untold is the list of the operations that may cost something without tokens.
+func untold() string {
+	names := make([]string, 0, len(llm.Untold()))
+	for _, op := range llm.Untold() {
+		names = append(names, "'"+string(op)+"'")
+	}
+	return "(" + strings.Join(names, ", ") + ")"
+}
+
 // measures returns the SQL of what is added up, in the order in which scanSum
 // reads it. The casts keep PostgreSQL from answering with decimals.
 func measures() []string {
@@ -66,7 +76,7 @@ func measures() []string {
 		sum("reasoning_tokens"),
 		sum("audio_in_tokens", "audio_out_tokens", "image_in_tokens", "image_out_tokens"),
 		sum("cost_nusd"),
-		rows("cost_nusd IS NULL AND " + withTokens),
+		rows("cost_nusd IS NULL AND (" + withTokens + " OR outcome = 'complete' AND operation IN " + untold() + ")"),
 		rows("usage_source IN " + unsaidSources + " AND " + withTokens),
 		"COALESCE(MIN(started_us), 0)",
 		"COALESCE(MAX(started_us), 0)",

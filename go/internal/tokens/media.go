@@ -55,8 +55,7 @@ func (c *counter) encoded(data string) {
 		c.extra += int64(len(data)) / 4
 		return
 	}
-	c.brk()
-	text(c, plain)
+	c.raw(plain)
 }
 
 // decoder reads base64 as far as it is some.

@@ -1,21 +1,43 @@
 package tokens
 
-import "github.com/tokligence/tokligence-gateway/go/internal/llm"
+import (
+	"github.com/tokligence/tokligence-gateway/go/internal/llm"
+	"github.com/tokligence/tokligence-gateway/go/internal/tokens/bpe"
+)
 
 // EstimateRequest guesses the tokens of a request: instructions, turns, every
 // kind of block, tools and schemas.
 func EstimateRequest(req *llm.Request) int64 {
 	c := counter{extra: perRequest}
+	c.request(req)
+	return c.total()
+}
+
+// CountRequest counts the tokens of a request with a published tokenizer, such
+// as o200k_base: its texts exactly, what surrounds them as OpenAI documents it
+// and media as EstimateRequest does. Without such a tokenizer it is
+// EstimateRequest, and exact is false.
+func CountRequest(req *llm.Request, tokenizer string) (n int64, exact bool) {
+	t := bpe.Find(tokenizer)
+	if t == nil {
+		return EstimateRequest(req), false
+	}
+	c := counter{extra: perRequest, exact: t}
+	c.request(req)
+	return c.total(), true
+}
+
+func (c *counter) request(req *llm.Request) {
 	if len(req.System) > 0 {
-		c.extra += perTurn
+		c.turn()
 		c.blocks(req.System)
 	}
 	for i := range req.Turns {
-		c.extra += perTurn
+		c.turn()
 		c.piece(req.Turns[i].Name)
 		c.blocks(req.Turns[i].Blocks)
 	}
-	if len(req.Tools) > 0 {
+	if len(req.Tools) > 0 && c.exact == nil {
 		c.extra += anyTool
 	}
 	for i := range req.Tools {
@@ -30,17 +52,33 @@ func EstimateRequest(req *llm.Request) int64 {
 	for _, extra := range req.Extra {
 		c.raw(extra.Raw)
 	}
-	return c.total()
+}
+
+// turn adds the marks around a turn; the name of a role is a token of its own
+// with the published tokenizers.
+func (c *counter) turn() {
+	c.extra += perTurn
+	if c.exact != nil {
+		c.extra++
+	}
 }
 
 // piece weighs a text of its own.
 func (c *counter) piece(s string) {
+	if c.exact != nil {
+		c.extra += c.exact.Count(s)
+		return
+	}
 	c.brk()
 	text(c, s)
 }
 
 // raw weighs JSON as the model would read it: names, marks and all.
 func (c *counter) raw(v []byte) {
+	if c.exact != nil {
+		c.extra += c.exact.Count(string(v))
+		return
+	}
 	c.brk()
 	text(c, v)
 }
@@ -104,7 +142,7 @@ func (c *counter) block(b llm.Block) {
 // thought weighs what the upstream will read: the text, or what is sealed if
 // that is more, since a summary may stand for long reasoning.
 func (c *counter) thought(b *llm.Thought) {
-	var text counter
+	text := counter{exact: c.exact}
 	text.piece(b.Text)
 	c.extra += max(text.total(), sealed(len(b.Seal)))
 }

@@ -1,15 +1,21 @@
-// Package tokens guesses how many tokens a prompt will be, for any model,
-// without its tokenizer: to answer a count where no upstream counts, and to
-// have a number where an upstream reported none. It knows the vocabulary and
+// Package tokens says how many tokens a prompt will be, for any model: to
+// answer a count where no upstream counts, and to have a number where an
+// upstream reported none. Where the tokenizer of a model is published, the
+// answer to a count uses it; all else is a guess. It knows the vocabulary and
 // the shape of JSON; it must not know a provider, a model or a price.
 //
 // The guess errs to the high side, since too low a number lets a client fill
 // the context window before it tidies up. Weights are set to about the
-// heavier of the current tokenizers and Margin is added to text: plain
-// English comes out between the true count and some 60 % above it.
+// heavier of the current tokenizers and Margin is added to text, never to what
+// a published tokenizer counted: plain English comes out between the true count
+// and some 60 % above it.
 package tokens
 
-import "unicode/utf8"
+import (
+	"unicode/utf8"
+
+	"github.com/tokligence/tokligence-gateway/go/internal/tokens/bpe"
+)
 
 // Margin is added to what text is weighed at, in percent.
 const Margin = 20
@@ -34,6 +40,8 @@ type counter struct {
 	class  class
 	length int  // characters of this class so far
 	upper  bool // the last letter was a capital, or there is none
+
+	exact *bpe.Tokenizer // counts text instead of weighing it; nil: none
 }
 
 // total is the guess in tokens.

@@ -10,7 +10,6 @@ package gemini
 import (
 	"bytes"
 	"encoding/json"
-	"strconv"
 	"strings"
 
 	"github.com/tokligence/tokligence-gateway/go/internal/jsonscan"
@@ -36,11 +35,6 @@ func (*Codec) Name() llm.Protocol { return origin }
 // between the elements of an array, and the vendor's own clients fail on
 // comments.
 func (*Codec) AppendKeepAlive(dst []byte) []byte { return append(dst, '\n') }
-
-// EncodeCount returns the answer to countTokens for a prompt of n tokens.
-func (*Codec) EncodeCount(n int64) []byte {
-	return append(strconv.AppendInt([]byte(`{"totalTokens":`), n, 10), '}')
-}
 
 // text returns the string v, or "" if it is none.
 func text(v []byte) string {

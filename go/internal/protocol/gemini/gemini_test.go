@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tokligence/tokligence-gateway/go/internal/jsonscan"
 	"github.com/tokligence/tokligence-gateway/go/internal/llm"
 	"github.com/tokligence/tokligence-gateway/go/internal/protocol"
 	"github.com/tokligence/tokligence-gateway/go/internal/protocol/gemini"
@@ -351,5 +352,33 @@ func TestPatchUnseals(t *testing.T) {
 		if out := string(bytes.Join(parts, nil)); err != nil || out != want {
 			t.Errorf("%s: %s %v", origin, out, err)
 		}
+	}
+}
+
+func TestCountRequest(t *testing.T) {
+	req := &llm.Request{
+		System:   []llm.Block{llm.Text{Text: "Be brief."}},
+		Turns:    []llm.Turn{{Role: llm.User, Blocks: []llm.Block{llm.Text{Text: "Hi"}}}},
+		Sampling: llm.Sampling{MaxTokens: new(5)},
+	}
+	c := gemini.New(protocol.NewSealer(make([]byte, 32)))
+	body, _, err := c.EncodeCountRequest(req, protocol.Target{Model: "gemini-x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	inner := jsonscan.Get(body, "generateContentRequest")
+	if got, _ := jsonscan.Text(jsonscan.Get(inner, "model")); got != "models/gemini-x" || jsonscan.Valid(body) != nil {
+		t.Errorf("model %q in %s", got, body)
+	}
+	for name, want := range map[string]bool{"contents": true, "systemInstruction": true, "generationConfig": false} {
+		if got := jsonscan.Get(inner, name) != nil; got != want {
+			t.Errorf("%s: %v, want %v, in %s", name, got, want, body)
+		}
+	}
+	if n, ok := c.DecodeCount([]byte(`{"totalTokens":31}`)); n != 31 || !ok {
+		t.Errorf("%d, %v", n, ok)
+	}
+	if n, ok := c.DecodeCount([]byte(`{"totalTokens":"31"}`)); ok {
+		t.Errorf("%d of a text", n)
 	}
 }

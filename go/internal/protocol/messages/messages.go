@@ -4,8 +4,6 @@
 package messages
 
 import (
-	"strconv"
-
 	"github.com/tokligence/tokligence-gateway/go/internal/llm"
 	"github.com/tokligence/tokligence-gateway/go/internal/protocol"
 )
@@ -31,9 +29,4 @@ func (*Codec) Name() llm.Protocol { return origin }
 // AppendKeepAlive appends a ping event, which clients count as a sign of life.
 func (*Codec) AppendKeepAlive(dst []byte) []byte {
 	return append(dst, "event: ping\ndata: {\"type\":\"ping\"}\n\n"...)
-}
-
-// EncodeCount returns the answer to count_tokens for a prompt of n tokens.
-func (*Codec) EncodeCount(n int64) []byte {
-	return append(strconv.AppendInt([]byte(`{"input_tokens":`), n, 10), '}')
 }

@@ -143,6 +143,10 @@ func (m *meter) whole(body []byte) protocol.Verdict {
 		m.err = notJSON(nil)
 		return protocol.Failure
 	}
+	if n, ok := protocol.ReadCount(body, "input_tokens"); ok && m.head.Operation == llm.CountTokens {
+		m.usage.Input, m.usage.Source = llm.Known(n), llm.Reported
+		return protocol.Last
+	}
 	if failure := jsonscan.Get(body, "error"); !jsonscan.IsNull(failure) {
 		m.terminal(statusFailed, body)
 		m.err = readVendorError(failure).inAnswer(0)

@@ -61,8 +61,8 @@ func New(codecs map[llm.Protocol]protocol.Codec, o Options) *Provider {
 // Name returns Name.
 func (p *Provider) Name() string { return Name }
 
-// Speaks lists every protocol for answers, Chat for embeddings, and Messages
-// and Gemini for counting.
+// Speaks lists every protocol for answers, Chat for embeddings, Messages and
+// Gemini for counting, and Plain for what it can make up besides.
 func (p *Provider) Speaks(op llm.Operation) []llm.Protocol {
 	switch op {
 	case llm.Generate:
@@ -71,6 +71,8 @@ func (p *Provider) Speaks(op llm.Operation) []llm.Protocol {
 		return p.only(llm.Chat)
 	case llm.CountTokens:
 		return append(p.only(llm.Messages), p.only(llm.Gemini)...)
+	case llm.Complete, llm.Moderate:
+		return p.only(llm.Plain)
 	default:
 		return nil
 	}
@@ -117,6 +119,10 @@ func (p *Provider) Do(ctx context.Context, req *provider.Request) (*http.Respons
 		return c.embed(), nil
 	case llm.CountTokens:
 		return c.countTokens(), nil
+	case llm.Complete:
+		return c.complete(), nil
+	case llm.Moderate:
+		return c.moderate(), nil
 	default:
 		return c.generate()
 	}

@@ -220,3 +220,22 @@ test('a wrong key is refused in the right class', async () => {
     new Anthropic({ baseURL: `${url}/anthropic`, ...stranger }).messages.create({ model: 'loopback', max_tokens: 9, messages }),
     Anthropic.AuthenticationError);
 });
+
+describe('openai beside conversations', () => {
+  test('completion, whole and streamed', async () => {
+    const r = await openai.completions.create({ model: 'loopback', prompt: 'Hello' });
+    assert.equal(r.choices[0].text, 'Hello');
+    let text = '';
+    for await (const part of await openai.completions.create({ model: 'loopback', prompt: 'Hello', stream: true })) {
+      text += part.choices[0].text;
+    }
+    assert.equal(text, 'Hello');
+  });
+  test('moderation', async () => {
+    const r = await openai.moderations.create({ model: 'loopback', input: ['a', 'b'] });
+    assert.deepEqual(r.results.map((one) => one.flagged), [false, false]);
+  });
+  test('images that the provider does not make are refused', async () => {
+    await assert.rejects(openai.images.generate({ model: 'loopback', prompt: 'a cat' }), (e) => e.status === 400 && e.code === 'unsupported_operation');
+  });
+});
