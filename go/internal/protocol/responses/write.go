@@ -57,7 +57,7 @@ type openBlock struct {
 
 // NewWriter writes an answer as the head says: a stream or one body.
 func (c *Codec) NewWriter(head protocol.Head) protocol.EventWriter {
-	w := &writer{sealer: c.sealer, head: head, resp: response{maxTokens: head.MaxTokens}}
+	w := &writer{sealer: c.sealer, head: head, resp: response{maxTokens: head.MaxTokens, echo: readEcho(head)}}
 	w.emit = w.write
 	return w
 }
