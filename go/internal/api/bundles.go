@@ -18,6 +18,7 @@ func (d *Door) Mount(r gin.IRouter) {
 func (d *Door) mountOpenAI(r gin.IRouter) {
 	r.POST("/v1/chat/completions", d.serve(llm.Chat, llm.Generate))
 	r.POST("/v1/responses", d.serve(llm.Responses, llm.Generate))
+	d.mountKept(r)
 	r.POST("/v1/embeddings", d.serve(llm.Chat, llm.Embed))
 	get(r, "/v1/models", d.listModels(llm.Chat))
 	get(r, "/v1/models/*id", d.getModel(llm.Chat))

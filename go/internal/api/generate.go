@@ -23,6 +23,9 @@ func (d *Door) serve(name llm.Protocol, op llm.Operation) gin.HandlerFunc {
 		defer body.release()
 		call, err := d.admit(c, codec, op, body)
 		if err == nil {
+			err = d.converse(c.Request.Context(), call)
+		}
+		if err == nil {
 			err = d.proxy.Serve(c.Request.Context(), c.Writer, call)
 		}
 		if err != nil {

@@ -129,6 +129,9 @@ func (w *writer) start(meta llm.Meta) {
 
 // named fills in what an upstream did not say of its answer.
 func named(meta llm.Meta, head protocol.Head) llm.Meta {
+	if head.Kept { // an id of ours: upstreams may use theirs again
+		meta.ID = ""
+	}
 	if !strings.HasPrefix(meta.ID, "resp_") {
 		base := cmp.Or(meta.ID, strings.TrimPrefix(head.RequestID, "req_"), rand.Text())
 		meta.ID = "resp_" + protocol.CallID(base)
