@@ -235,6 +235,10 @@ func (r *reader) thoughtDone(t *track, it *item) {
 // ownDone tells a call to one of the vendor's own kinds of tool, or an item
 // that is kept as it came.
 func (r *reader) ownDone(t *track, it *item) {
+	if t.open || t.closed || len(t.parts) > 0 {
+		r.close(t) // it began as another kind, and what was told stays told
+		return
+	}
 	if call, ok := it.call(); ok {
 		args := jsonscan.AppendEscaped(nil, call.Arguments)
 		r.beginCall(t, it)

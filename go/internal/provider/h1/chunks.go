@@ -63,6 +63,9 @@ func (k *chunks) trailerLine(buf []byte) (used int, err error) {
 	if i == 0 || i > 0 && buf[i-1] != '\r' {
 		return 0, malformed("a bad trailer line")
 	}
+	if i > 1 && !isField(buf[:i-1]) {
+		return 0, malformed("a bad trailer line")
+	}
 	return i + 1, nil
 }
 

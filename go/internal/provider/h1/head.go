@@ -30,9 +30,8 @@ func (cn *conn) parseHead(resp *http.Response, b *body, method string) error {
 	values := make([]string, 0, lines)
 	for rest != "" {
 		line, rest, _ = strings.Cut(rest, "\r\n")
-		name, value, ok := strings.Cut(line, ":")
-		value = strings.Trim(value, " \t")
-		if !ok || !isToken(name) || !isValue(value) {
+		name, value, ok := cutField(line)
+		if !ok {
 			return malformed("a bad header line")
 		}
 		if old := resp.Header[name]; old != nil {
@@ -44,6 +43,19 @@ func (cn *conn) parseHead(resp *http.Response, b *body, method string) error {
 		resp.Header[name] = values[n-1 : n : n]
 	}
 	return frame(resp, b, method)
+}
+
+// cutField takes a line of a head or a trailer apart.
+func cutField(line string) (name, value string, ok bool) {
+	name, value, ok = strings.Cut(line, ":")
+	value = strings.Trim(value, " \t")
+	return name, value, ok && isToken(name) && isValue(value)
+}
+
+// isField reports whether a line of a trailer, which nobody reads, is one.
+func isField(line []byte) bool {
+	_, _, ok := cutField(string(line))
+	return ok
 }
 
 // rawHead returns the bytes of a head up to its empty line, which is left
