@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"sync/atomic"
 
+	"github.com/tokligence/tokligence-gateway/go/internal/conversation"
 	"github.com/tokligence/tokligence-gateway/go/internal/identity"
 	"github.com/tokligence/tokligence-gateway/go/internal/llm"
 	"github.com/tokligence/tokligence-gateway/go/internal/protocol"
@@ -53,6 +54,7 @@ type Door struct {
 	auth   Authenticator
 	router Router
 	models *ModelList
+	room   *conversation.Room
 	watch  Observer
 	log    *slog.Logger
 	limits atomic.Pointer[Limits]
@@ -66,6 +68,7 @@ type Options struct {
 	Auth   Authenticator
 	Router Router
 	Lists  Lists
+	Room   *conversation.Room
 	Watch  Observer
 	Log    *slog.Logger
 	Limits Limits
@@ -73,7 +76,7 @@ type Options struct {
 
 // New returns a door.
 func New(o Options) *Door {
-	d := &Door{codecs: o.Codecs, proxy: o.Proxy, auth: o.Auth, router: o.Router, watch: o.Watch, log: o.Log}
+	d := &Door{codecs: o.Codecs, proxy: o.Proxy, auth: o.Auth, router: o.Router, room: o.Room, watch: o.Watch, log: o.Log}
 	d.models = NewModelList(o.Router, o.Lists, func(provider string, err error) {
 		d.log.Warn("a provider's model list is not to be had", "provider", provider, "error", err.Error())
 	})

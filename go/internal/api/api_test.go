@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/tokligence/tokligence-gateway/go/internal/api"
+	"github.com/tokligence/tokligence-gateway/go/internal/conversation"
 	"github.com/tokligence/tokligence-gateway/go/internal/guard"
 	"github.com/tokligence/tokligence-gateway/go/internal/identity"
 	"github.com/tokligence/tokligence-gateway/go/internal/ledger"
@@ -127,6 +128,7 @@ func (well) Ready(context.Context) map[string]error { return nil }
 
 // gateway is the door with all that is around it, before scripted providers.
 type gateway struct {
+	shelf  *shelf
 	url    string
 	door   *api.Door
 	store  *ledgertest.Store
@@ -187,7 +189,14 @@ func open(t *testing.T, s setup, ups ...*upstream) *gateway {
 	g.router = route.New(o)
 	p := proxy.New(proxy.Options{Codecs: s.codecs, Planner: g.router, Recorder: g.ledger, Observer: &g.count, Log: log})
 	t.Cleanup(p.Close)
+	g.shelf = &shelf{kept: map[string]conversation.Record{}}
+	room := conversation.New(conversation.Options{Shelf: g.shelf, Log: log, TTL: time.Hour, MaxBytes: 1 << 16})
+	ctx, stop := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { room.Run(ctx) })
+	t.Cleanup(func() { stop(); running.Wait() })
 	g.door = api.New(api.Options{
+		Room:   room,
 		Codecs: s.codecs, Proxy: p, Auth: s.auth, Router: g.router, Lists: func() map[string]provider.Lister { return lists },
 		Watch: &g.count, Log: log, Limits: s.limits,
 	})

@@ -23,6 +23,7 @@ func (d *Door) mountOpenAI(r gin.IRouter) {
 	if d.counts(llm.Responses) {
 		r.POST("/v1/responses/input_tokens", d.countInput)
 	}
+	d.mountKept(r)
 	r.POST("/v1/embeddings", d.serve(llm.Chat, llm.Embed))
 	get(r, "/v1/models", d.listModels(llm.Chat))
 	get(r, "/v1/models/*id", d.getModel(llm.Chat))

@@ -33,6 +33,9 @@ func (d *Door) serveIn(c *gin.Context, codec protocol.Codec, op llm.Operation, p
 	defer body.release()
 	call, err := d.admit(c, codec, op, path, body)
 	if err == nil {
+		err = d.converse(c.Request.Context(), call)
+	}
+	if err == nil {
 		err = d.proxy.Serve(c.Request.Context(), c.Writer, call)
 	}
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/tokligence/tokligence-gateway/go/internal/api"
 	"github.com/tokligence/tokligence-gateway/go/internal/config"
+	"github.com/tokligence/tokligence-gateway/go/internal/conversation"
 	"github.com/tokligence/tokligence-gateway/go/internal/ledger"
 	"github.com/tokligence/tokligence-gateway/go/internal/metrics"
 	"github.com/tokligence/tokligence-gateway/go/internal/protocol"
@@ -47,6 +48,7 @@ type App struct {
 	metrics   *metrics.Metrics
 	router    *route.Router
 	proxy     *proxy.Proxy
+	room      *conversation.Room
 	door      *api.Door
 	server    *server.Server
 	upstreams atomic.Pointer[Upstreams]
@@ -100,8 +102,11 @@ func (a *App) build(cfg *config.Config) error {
 	a.proxy = proxy.New(proxy.Options{
 		Codecs: codecs, Planner: a.router, Recorder: a.ledger, Observer: a.metrics, Log: a.log, Policy: policy(cfg),
 	})
+	a.room = conversation.New(conversation.Options{
+		Shelf: a.data.Store, Log: a.log, TTL: cfg.Responses.TTL, MaxBytes: int64(cfg.Responses.MaxBytes),
+	})
 	a.door = api.New(api.Options{
-		Codecs: codecs, Proxy: a.proxy, Auth: a.gate, Router: a.router, Lists: a.lists, Watch: a.metrics,
+		Room: a.room, Codecs: codecs, Proxy: a.proxy, Auth: a.gate, Router: a.router, Lists: a.lists, Watch: a.metrics,
 		Log: a.log, Limits: limits(cfg),
 	})
 	a.measure()
@@ -142,6 +147,7 @@ func (a *App) Start(ctx context.Context) error {
 	if err := a.ledger.Start(ctx); err != nil {
 		return fmt.Errorf("starting the ledger: %w", err)
 	}
+	a.running.Go(func() { a.room.Run(ctx) })
 	a.tellProblems()
 	srv.Start()
 	return nil

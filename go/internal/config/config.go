@@ -42,6 +42,7 @@ type Config struct {
 	Stream      Stream
 	Limits      Limits
 	Ledger      Ledger
+	Responses   Responses
 	Prices      Prices
 	Log         Log
 	Metrics     Metrics
@@ -159,6 +160,12 @@ const (
 type Ledger struct {
 	Durability   string
 	JournalBytes Size
+}
+
+// Responses says how answers of the Responses protocol are kept.
+type Responses struct {
+	TTL      time.Duration // 0 keeps none
+	MaxBytes Size          // of one with its input, and of a conversation
 }
 
 // Prices says where prices come from.

@@ -43,6 +43,10 @@ type Head struct {
 	// answers that must name a number before the upstream does.
 	EstimatedInput int64
 
+	Body     []byte // the request, given to a writer whose answers repeat its settings
+	Previous string // id of the answer that the request goes on from, "" none
+	Kept     bool   // the gateway keeps the answer; set after Peek
+
 	ModelAt   Span // of the value of "model", empty if absent
 	OptionsAt Span // of the value of "stream_options", empty if absent
 	HistoryAt Span // of the list that holds the conversation, empty if absent

@@ -30,6 +30,11 @@ type Call struct {
 	// is decoded; until then Head.EstimatedInput is a rough guess.
 	Estimate func(*llm.Request) int64
 
+	// Keep is given the end of a translated answer, in the client's protocol,
+	// before it leaves: the whole of a body, the last frames of a stream. It
+	// must not hold on to the bytes, nor block. Nil keeps nothing.
+	Keep func(end []byte)
+
 	decoded *decoded
 }
 

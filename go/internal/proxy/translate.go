@@ -20,7 +20,9 @@ func (t *try) relayEvents(body io.Reader, header http.Header, streamed bool, nam
 	from := t.cand.Target
 	from.MaxFrame = t.ans.policy.MaxFrame
 	reader := t.proxy.codecs[t.cand.Protocol].NewReader(body, streamed, from)
-	r := &eventRelay{try: t, names: names, writer: t.call.Codec.NewWriter(t.call.Head)}
+	head := t.call.Head
+	head.Body = t.call.Body
+	r := &eventRelay{try: t, names: names, writer: t.call.Codec.NewWriter(head)}
 	for {
 		ev, err := reader.Next()
 		switch {
@@ -136,6 +138,9 @@ func (r *eventRelay) finish(header http.Header, contentType string) *llm.Error {
 	} else if len(late) > 0 {
 		t.proxy.observer.Found(late)
 		t.proxy.log.Info("translation findings in the answer", "request_id", t.call.ID, "findings", late)
+	}
+	if t.call.Keep != nil {
+		t.call.Keep(r.out)
 	}
 	_, _ = t.ans.Write(r.out)
 	return nil

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -202,7 +203,7 @@ func TestPeek(t *testing.T) {
 	want := protocol.Head{
 		Operation: llm.Generate, Model: "gpt-5.5", Stream: true, WantUsage: true, Tools: true, MaxTokens: 7, SessionID: "k",
 	}
-	if head != want {
+	if !reflect.DeepEqual(head, want) {
 		t.Errorf("got %+v\nwant %+v", head, want)
 	}
 	for body, field := range map[string]string{

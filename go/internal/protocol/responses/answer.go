@@ -60,6 +60,7 @@ const (
 type response struct {
 	meta      llm.Meta
 	maxTokens int // 0 not said
+	echo      echo
 }
 
 // ending is what a response says beside its output.
@@ -73,7 +74,6 @@ type ending struct {
 }
 
 // append writes the object. Output is the finished items, separated by commas.
-// What the client asked for is not repeated: the writer does not know it.
 func (r *response) append(dst, output []byte, end ending) []byte {
 	dst = append(dst, `{"id":`...)
 	dst = jsonscan.AppendString(dst, r.meta.ID)
@@ -102,7 +102,7 @@ func (r *response) append(dst, output []byte, end ending) []byte {
 	} else {
 		dst = append(dst, "null"...)
 	}
-	dst = append(dst, `,"instructions":null,"max_output_tokens":`...)
+	dst = append(append(append(dst, `,"instructions":`...), r.echo.instructions...), `,"max_output_tokens":`...)
 	if r.maxTokens > 0 {
 		dst = strconv.AppendInt(dst, int64(r.maxTokens), 10)
 	} else {
@@ -112,18 +112,19 @@ func (r *response) append(dst, output []byte, end ending) []byte {
 	dst = jsonscan.AppendString(dst, r.meta.Model)
 	dst = append(dst, `,"output":[`...)
 	dst = append(dst, output...)
-	dst = append(dst, `],"parallel_tool_calls":true,"previous_response_id":null,"reasoning":{"effort":null,"summary":null}`...)
+	dst = r.echo.appendFirst(append(dst, ']'))
 	if r.meta.Tier != "" && knownTier(r.meta.Tier) {
 		dst = append(dst, `,"service_tier":`...)
 		dst = jsonscan.AppendString(dst, r.meta.Tier)
 	}
-	dst = append(dst, `,"store":false,"temperature":null,"text":{"format":{"type":"text"}},"tool_choice":"auto","tools":[],"top_p":null,"truncation":"disabled","usage":`...)
+	dst = r.echo.appendLast(dst)
+	dst = append(dst, `,"usage":`...)
 	if end.usage != nil {
 		dst = appendUsage(dst, end.usage)
 	} else {
 		dst = append(dst, "null"...)
 	}
-	return append(dst, `,"metadata":{}}`...)
+	return append(append(append(dst, `,"metadata":`...), r.echo.metadata...), '}')
 }
 
 // knownTier reports whether a service tier is one of this protocol's words.

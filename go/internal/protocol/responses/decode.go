@@ -78,7 +78,13 @@ func (d *decoder) member(at *protocol.Path, name string, v []byte) error {
 		return protocol.ReadText(at, v, &r.CacheKey)
 	case "service_tier":
 		return protocol.ReadText(at, v, &r.ServiceTier)
-	case "previous_response_id", "conversation", "prompt":
+	case "previous_response_id":
+		var id string
+		if err := protocol.ReadText(at, v, &id); err != nil {
+			return err
+		}
+		return &protocol.FieldError{At: at, Code: codeNoPrevious, Text: id}
+	case "conversation", "prompt":
 		return foreignState(at)
 	case "background":
 		return refuseBackground(at, v)

@@ -3,6 +3,7 @@ package responses_test
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -34,7 +35,7 @@ func TestBadRequests(t *testing.T) {
 		"null input":            {[]byte(`{"input":null}`), "input", "missing_required_parameter"},
 		"input of a wrong type": {[]byte(`{"input":7}`), "input", "invalid_type"},
 		"two models":            {with(`"Model":"n"`), "Model", ""},
-		"earlier response":      {with(`"previous_response_id":"resp_1"`), "previous_response_id", "unsupported_parameter"},
+		"earlier response":      {with(`"previous_response_id":"resp_1"`), "previous_response_id", "previous_response_not_found"},
 		"conversation":          {with(`"conversation":{"id":"conv_1"}`), "conversation", "unsupported_parameter"},
 		"background":            {with(`"background":true`), "background", "unsupported_parameter"},
 		"stored prompt":         {with(`"prompt":{"id":"pmpt_1"}`), "prompt", "unsupported_parameter"},
@@ -189,7 +190,7 @@ func TestPeek(t *testing.T) {
 		Operation: llm.Generate, Model: "gpt-5.5", Stream: true, WantUsage: true, Tools: true, MaxTokens: 99, SessionID: "conv",
 		ModelAt: protocol.Span{Start: 22, End: 31}, HistoryAt: protocol.Span{Start: 9, End: 13},
 	}
-	if head != want {
+	if !reflect.DeepEqual(head, want) {
 		t.Errorf("got %+v", head)
 	}
 	for _, bad := range []string{`{"model":1}`, `{"stream":"x"}`, `{"tools":{}}`, `{"model":"a","model":"b"}`, `[]`, ``} {

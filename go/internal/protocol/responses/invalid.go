@@ -16,6 +16,7 @@ const (
 	codeUnsupported  = "unsupported_parameter"
 	codeBelowMinimum = "integer_below_min_value"
 	codeAboveMaximum = "decimal_above_max_value"
+	codeNoPrevious   = "previous_response_not_found"
 )
 
 // invalid puts what is wrong with a request into OpenAI's words.
@@ -32,6 +33,8 @@ func invalid(body []byte, err error) error {
 		e.Message = fmt.Sprintf("Invalid type for '%s': expected %s, but got %s instead.", field, f.Want, f.Got)
 	case f.Code == codeMissing:
 		e.Message = fmt.Sprintf("Missing required parameter: '%s'.", field)
+	case f.Code == codeNoPrevious:
+		e.Message = fmt.Sprintf("Previous response with id '%s' not found.", f.Text)
 	case f.Code == codeUnsupported:
 		e.Message = fmt.Sprintf("Unsupported parameter: '%s'. %s", field, f.Text)
 	default:

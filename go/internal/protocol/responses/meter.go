@@ -166,6 +166,6 @@ func (m *meter) AppendFailure(dst []byte, err *llm.Error) []byte {
 	if m.err != nil {
 		err = m.err
 	}
-	r := response{meta: named(m.meta, m.head), maxTokens: m.head.MaxTokens}
+	r := response{meta: named(m.meta, m.head), maxTokens: m.head.MaxTokens, echo: readEcho(m.head)}
 	return appendFailure(dst, m.seq, &r, nil, err, nil)
 }

@@ -45,6 +45,9 @@ func peekMember(head *protocol.Head, name string, value []byte) error {
 	case "prompt_cache_key":
 		head.SessionID, ok = jsonscan.Text(value)
 		want = "a string"
+	case "previous_response_id":
+		head.Previous, ok = jsonscan.Text(value)
+		want = "a string"
 	case "tools":
 		ok = jsonscan.KindOf(value) == jsonscan.Array
 		want = "an array"

@@ -57,7 +57,7 @@ type openBlock struct {
 
 // NewWriter writes an answer as the head says: a stream or one body.
 func (c *Codec) NewWriter(head protocol.Head) protocol.EventWriter {
-	w := &writer{sealer: c.sealer, head: head, resp: response{maxTokens: head.MaxTokens}}
+	w := &writer{sealer: c.sealer, head: head, resp: response{maxTokens: head.MaxTokens, echo: readEcho(head)}}
 	w.emit = w.write
 	return w
 }
@@ -129,6 +129,9 @@ func (w *writer) start(meta llm.Meta) {
 
 // named fills in what an upstream did not say of its answer.
 func named(meta llm.Meta, head protocol.Head) llm.Meta {
+	if head.Kept { // an id of ours: upstreams may use theirs again
+		meta.ID = ""
+	}
 	if !strings.HasPrefix(meta.ID, "resp_") {
 		base := cmp.Or(meta.ID, strings.TrimPrefix(head.RequestID, "req_"), rand.Text())
 		meta.ID = "resp_" + protocol.CallID(base)

@@ -1,0 +1,166 @@
+package api
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/tokligence/tokligence-gateway/go/internal/conversation"
+	"github.com/tokligence/tokligence-gateway/go/internal/identity"
+	"github.com/tokligence/tokligence-gateway/go/internal/jsonscan"
+	"github.com/tokligence/tokligence-gateway/go/internal/llm"
+	"github.com/tokligence/tokligence-gateway/go/internal/proxy"
+)
+
+// mountKept puts the paths of answers that are kept on r.
+func (d *Door) mountKept(r gin.IRouter) {
+	const one = "/v1/responses/:id"
+	get(r, one, d.kept(retrieve))
+	get(r, one+"/input_items", d.kept(inputItems))
+	r.POST(one+"/cancel", d.kept(cancel))
+	r.DELETE(one, d.forget)
+}
+
+// owner is who finds what a principal has kept: its key alone.
+func owner(who identity.Principal) string { return cmp.Or(who.KeyID, who.UserID) }
+
+// converse prepares a call that has state: it writes out the conversation
+// that the call goes on from, and has the answer kept. The database is asked
+// only where an earlier answer is named.
+func (d *Door) converse(ctx context.Context, call *proxy.Call) error {
+	if call.Codec.Name() != llm.Responses || call.Head.Operation != llm.Generate || !d.room.Keeps() {
+		return nil
+	}
+	asked, previous, who := call.Body, call.Head.Previous, owner(call.Principal)
+	if previous != "" {
+		body, err := d.room.Expand(ctx, who, previous, asked)
+		if errors.Is(err, conversation.ErrNotFound) {
+			return nil // an upstream may hold it; what translates refuses it
+		}
+		if err != nil {
+			return shelved(err)
+		}
+		if err := replace(call, body); err != nil {
+			return err
+		}
+	}
+	if conversation.Wants(asked) {
+		call.Head.Kept = true
+		call.Keep = func(end []byte) { d.room.Keep(who, previous, asked, end) }
+	}
+	return nil
+}
+
+// replace gives a call another body.
+func replace(call *proxy.Call, body []byte) error {
+	head, err := call.Codec.Peek(call.Head.Operation, body)
+	if err != nil {
+		return err
+	}
+	head.Previous, head.RequestID, head.SessionID = call.Head.Previous, call.Head.RequestID, call.Head.SessionID
+	head.EstimatedInput = int64(len(body)+3) / 4
+	call.Head, call.Body = head, body
+	return nil
+}
+
+// shelved puts the failure of a database into words for a client.
+func shelved(err error) error {
+	var known *llm.Error
+	if errors.As(err, &known) {
+		return known
+	}
+	e := llm.Errorf(llm.Overloaded, "Kept responses cannot be read at the moment.")
+	e.Err = err
+	return e
+}
+
+// kept finds the answer that a path names and hands it on.
+func (d *Door) kept(answer func(c *gin.Context, rec conversation.Record) ([]byte, error)) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		who, err := d.principal(c.Request)
+		var rec conversation.Record
+		if err == nil {
+			rec, err = d.room.Find(c.Request.Context(), owner(who), c.Param("id"))
+			err = missing(c.Param("id"), err)
+		}
+		var body []byte
+		if err == nil {
+			body, err = answer(c, rec)
+		}
+		if err != nil {
+			d.Refuse(c.Writer, c.Request, err)
+			return
+		}
+		send(c.Writer, http.StatusOK, body)
+	}
+}
+
+// missing says in a client's words why an answer was not found.
+func missing(id string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, conversation.ErrNotFound):
+		return llm.Errorf(llm.NotFound, "Response with id '%s' not found.", id)
+	}
+	return shelved(err)
+}
+
+func retrieve(c *gin.Context, rec conversation.Record) ([]byte, error) {
+	if c.Query("stream") == "true" {
+		return nil, llm.InvalidField("stream", "Only a response made with 'background' and 'stream' can be streamed again.")
+	}
+	return rec.Answer, nil
+}
+
+func cancel(*gin.Context, conversation.Record) ([]byte, error) {
+	return nil, llm.Errorf(llm.Invalid, "Cannot cancel a synchronous response.")
+}
+
+// defaultPage and maxPage bound how many items come at once.
+const (
+	defaultPage = 20
+	maxPage     = 100
+)
+
+func inputItems(c *gin.Context, rec conversation.Record) ([]byte, error) {
+	page := conversation.Page{After: c.Query("after"), Limit: defaultPage, Desc: true}
+	if text := c.Query("limit"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > maxPage {
+			return nil, llm.InvalidField("limit", "Invalid value for 'limit': expected an integer from 1 to %d.", maxPage)
+		}
+		page.Limit = n
+	}
+	switch c.Query("order") {
+	case "", "desc":
+	case "asc":
+		page.Desc = false
+	default:
+		return nil, llm.InvalidField("order", "Invalid value for 'order': expected 'asc' or 'desc'.")
+	}
+	body, err := conversation.InputItems(rec, page)
+	if errors.Is(err, conversation.ErrNoItem) {
+		return nil, llm.InvalidField("after", "There is no item with id '%s'.", page.After)
+	}
+	return body, err
+}
+
+// forget deletes an answer.
+func (d *Door) forget(c *gin.Context) {
+	id := c.Param("id")
+	who, err := d.principal(c.Request)
+	if err == nil {
+		err = missing(id, d.room.Delete(c.Request.Context(), owner(who), id))
+	}
+	if err != nil {
+		d.Refuse(c.Writer, c.Request, err)
+		return
+	}
+	body := jsonscan.AppendString([]byte(`{"id":`), id)
+	send(c.Writer, http.StatusOK, append(body, `,"object":"response","deleted":true}`...))
+}

@@ -1,0 +1,31 @@
+// Package conversation keeps answers of the Responses protocol, so that a
+// client may go on from one, read it again or delete it. It knows the wire
+// form of requests and answers; it must not know upstreams or HTTP.
+package conversation
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// ErrNotFound says that there is no such answer, or none that its asker owns.
+var ErrNotFound = errors.New("no such response")
+
+// Record is one answer that is kept.
+type Record struct {
+	ID       string
+	Owner    string // only who it is finds it
+	Previous string // id of the answer it goes on from, "" none
+	Input    []byte // JSON array of the items of its own request
+	Answer   []byte // JSON object as the client has seen it
+	Expires  time.Time
+}
+
+// Shelf is where records lie. What has expired is not found.
+type Shelf interface {
+	SaveResponse(ctx context.Context, r Record) error
+	FindResponse(ctx context.Context, owner, id string, now time.Time) (Record, error)
+	DeleteResponse(ctx context.Context, owner, id string) error
+	SweepResponses(ctx context.Context, now time.Time) (int64, error)
+}

@@ -1,0 +1,149 @@
+package conversation
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// Options are what a Room is made of. Shelf and Log are required.
+type Options struct {
+	Shelf    Shelf
+	Log      *slog.Logger
+	TTL      time.Duration // how long an answer is kept; 0 keeps none
+	MaxBytes int64         // of one answer with its input, and of one history
+}
+
+const (
+	maxWaiting   = 64               // answers on their way to the shelf
+	sweepPause   = 10 * time.Minute // between two removals of what has expired
+	shelfTime    = 10 * time.Second // for one change of the shelf
+	maxHistory   = 1000             // answers in one line
+	closingTries = 5 * time.Second  // for what still waits at the end
+)
+
+// Room keeps answers. Saving never waits for the shelf: what is on its way is
+// found here.
+type Room struct {
+	opts Options
+
+	mu      sync.Mutex
+	waiting map[string]Record
+	queue   chan string
+}
+
+// New returns a room. It saves once Run runs.
+func New(o Options) *Room {
+	return &Room{opts: o, waiting: make(map[string]Record), queue: make(chan string, maxWaiting)}
+}
+
+// Keeps reports whether the room keeps answers at all.
+func (r *Room) Keeps() bool { return r.opts.TTL > 0 }
+
+// keep puts a record on its way. One that finds no place is lost, which is
+// logged: the answer itself must not wait.
+func (r *Room) keep(rec Record) {
+	rec.Expires = time.Now().Add(r.opts.TTL)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	select {
+	case r.queue <- rec.ID:
+		r.waiting[rec.ID] = rec
+	default:
+		r.opts.Log.Error("a response is not kept: the database is behind", "id", rec.ID)
+	}
+}
+
+// Find returns an answer to its owner.
+func (r *Room) Find(ctx context.Context, owner, id string) (Record, error) {
+	r.mu.Lock()
+	rec, ok := r.waiting[id]
+	r.mu.Unlock()
+	if ok {
+		if rec.Owner != owner {
+			return Record{}, ErrNotFound
+		}
+		return rec, nil
+	}
+	return r.opts.Shelf.FindResponse(ctx, owner, id, time.Now())
+}
+
+// Delete removes an answer of its owner.
+func (r *Room) Delete(ctx context.Context, owner, id string) error {
+	r.mu.Lock()
+	rec, waits := r.waiting[id]
+	if waits && rec.Owner == owner {
+		delete(r.waiting, id)
+	}
+	r.mu.Unlock()
+	err := r.opts.Shelf.DeleteResponse(ctx, owner, id)
+	if waits && rec.Owner == owner {
+		return nil
+	}
+	return err
+}
+
+// Run saves what is kept and removes what has expired, until ctx ends; then it
+// saves what still waits.
+func (r *Room) Run(ctx context.Context) {
+	tick := time.NewTicker(sweepPause)
+	defer tick.Stop()
+	for {
+		select {
+		case id := <-r.queue:
+			r.save(ctx, id)
+		case <-tick.C:
+			r.sweep(ctx)
+		case <-ctx.Done():
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), closingTries)
+			defer cancel()
+			r.rest(last)
+			return
+		}
+	}
+}
+
+// rest saves what still waits.
+func (r *Room) rest(ctx context.Context) {
+	for {
+		select {
+		case id := <-r.queue:
+			r.save(ctx, id)
+		default:
+			return
+		}
+	}
+}
+
+// save moves a record to the shelf. It stays findable until it lies there,
+// and one deleted in the meantime does not stay.
+func (r *Room) save(ctx context.Context, id string) {
+	r.mu.Lock()
+	rec, ok := r.waiting[id]
+	r.mu.Unlock()
+	if !ok {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shelfTime)
+	defer cancel()
+	err := r.opts.Shelf.SaveResponse(ctx, rec)
+	if err != nil {
+		r.opts.Log.Error("a response is not kept", "id", id, "error", err.Error())
+	}
+	r.mu.Lock()
+	_, still := r.waiting[id]
+	delete(r.waiting, id)
+	r.mu.Unlock()
+	if err == nil && !still {
+		if err := r.opts.Shelf.DeleteResponse(ctx, rec.Owner, id); err != nil {
+			r.opts.Log.Error("a deleted response stays until it expires", "id", id, "error", err.Error())
+		}
+	}
+}
+
+func (r *Room) sweep(ctx context.Context) {
+	if _, err := r.opts.Shelf.SweepResponses(ctx, time.Now()); err != nil {
+		r.opts.Log.Warn("responses that have expired are not removed yet", "error", err.Error())
+	}
+}

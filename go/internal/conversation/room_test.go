@@ -1,0 +1,151 @@
+package conversation
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tokligence/tokligence-gateway/go/internal/jsonscan"
+	"github.com/tokligence/tokligence-gateway/go/internal/llm"
+)
+
+// shelf holds records; only one goroutine uses it.
+type shelf map[string]Record
+
+func (s shelf) SaveResponse(_ context.Context, r Record) error { s[r.ID] = r; return nil }
+
+func (s shelf) FindResponse(_ context.Context, owner, id string, _ time.Time) (Record, error) {
+	if r, ok := s[id]; ok && r.Owner == owner {
+		return r, nil
+	}
+	return Record{}, ErrNotFound
+}
+
+func (s shelf) DeleteResponse(_ context.Context, owner, id string) error {
+	if r, ok := s[id]; !ok || r.Owner != owner {
+		return ErrNotFound
+	}
+	delete(s, id)
+	return nil
+}
+
+func (shelf) SweepResponses(context.Context, time.Time) (int64, error) { return 0, nil }
+
+func room(log *bytes.Buffer, s shelf) *Room {
+	return New(Options{Shelf: s, Log: slog.New(slog.NewTextHandler(log, nil)), TTL: time.Hour, MaxBytes: 1000})
+}
+
+func answered(id string) []byte {
+	return []byte(`{"id":"` + id + `","status":"completed","output":[{"type":"message","id":"o"}]}`)
+}
+
+// drained runs the room until all that waits is on the shelf.
+func drained(t *testing.T, r *Room) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	r.Run(ctx)
+}
+
+func TestWhatWaitsIsFoundAndSavedAtTheEnd(t *testing.T) {
+	var log bytes.Buffer
+	s := shelf{}
+	r := room(&log, s)
+	r.Keep("a", "", []byte(`{"input":"x"}`), answered("resp_1"))
+	r.Keep("a", "", []byte(`{"input":"x"}`), answered("resp_2"))
+	if _, err := r.Find(t.Context(), "a", "resp_1"); err != nil {
+		t.Error(err)
+	}
+	if _, err := r.Find(t.Context(), "b", "resp_1"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("another finds it: %v", err)
+	}
+	if err := r.Delete(t.Context(), "b", "resp_2"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("another deletes it: %v", err)
+	}
+	if err := r.Delete(t.Context(), "a", "resp_2"); err != nil {
+		t.Error(err)
+	}
+	drained(t, r)
+	if _, ok := s["resp_1"]; len(s) != 1 || !ok {
+		t.Errorf("on the shelf are %v", s)
+	}
+	if len(r.waiting) != 0 {
+		t.Errorf("still waiting: %v", r.waiting)
+	}
+}
+
+func TestWhatIsNotKept(t *testing.T) {
+	for name, c := range map[string]struct{ body, end string }{
+		"failed":      {`{"input":"x"}`, `{"id":"resp_1","status":"failed"}`},
+		"no id":       {`{"input":"x"}`, `{"status":"completed"}`},
+		"no object":   {`{"input":"x"}`, `[]`},
+		"cut frame":   {`{"input":"x"}`, "event: response.completed\ndata: {\"resp"},
+		"other event": {`{"input":"x"}`, "event: e\ndata: {\"type\":\"e\"}\n\n"},
+		"too large":   {`{"input":"` + strings.Repeat("x", 1000) + `"}`, string(answered("resp_1"))},
+	} {
+		r := room(new(bytes.Buffer), shelf{})
+		r.Keep("a", "", []byte(c.body), []byte(c.end))
+		if len(r.waiting) != 0 {
+			t.Errorf("%s: %v", name, r.waiting)
+		}
+	}
+}
+
+func TestAFullRoomLosesAndSaysSo(t *testing.T) {
+	var log bytes.Buffer
+	r := room(&log, shelf{})
+	for range maxWaiting + 1 {
+		r.Keep("a", "", []byte(`{"input":"x"}`), answered("resp_1"))
+	}
+	if !strings.Contains(log.String(), "not kept") {
+		t.Errorf("logged was %q", log.String())
+	}
+}
+
+func TestExpand(t *testing.T) {
+	s := shelf{}
+	r := room(new(bytes.Buffer), s)
+	r.Keep("a", "", []byte(`{"input":"one"}`), answered("resp_1"))
+	drained(t, r)
+	r.Keep("a", "resp_1", []byte(`{"input":[]}`), []byte("event: response.completed\ndata: {\"response\":"+string(answered("resp_2"))+"}\n\n"))
+	got, err := r.Expand(t.Context(), "a", "resp_2", []byte(`{"model":"m","previous_response_id":"resp_2","input":"two","n":1e2}`))
+	want := `{"model":"m","input":[{"id":"msg_1_in_0","type":"message","role":"user","status":"completed","content":[{"type":"input_text","text":"one"}]},` +
+		`{"type":"message","id":"o"},{"type":"message","id":"o"},{"role":"user","content":"two"}],"n":1e2}`
+	if err != nil || string(got) != want {
+		t.Errorf("got  %s, %v\nwant %s", got, err, want)
+	}
+	if _, err := r.Expand(t.Context(), "b", "resp_2", []byte(`{}`)); !errors.Is(err, ErrNotFound) {
+		t.Errorf("another goes on from it: %v", err)
+	}
+	s["resp_1"] = Record{ID: "resp_1", Owner: "a", Previous: "resp_1"}
+	var words *llm.Error
+	if _, err := r.Expand(t.Context(), "a", "resp_1", []byte(`{}`)); !errors.As(err, &words) || words.Kind != llm.Invalid {
+		t.Errorf("a line without end: %v", err)
+	}
+	delete(s, "resp_1")
+	if _, err := r.Expand(t.Context(), "a", "resp_2", []byte(`{}`)); !errors.Is(err, ErrNotFound) {
+		t.Errorf("a line with a gap: %v", err)
+	}
+}
+
+func FuzzInput(f *testing.F) {
+	for _, seed := range []string{`"x"`, `[]`, `[{"role":"user","content":"a"},{"id":null,"x":1},3]`, `[{},{"id":"i"}]`, `{`} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, input []byte) {
+		if jsonscan.Valid(input) != nil {
+			return
+		}
+		list := items(input, "resp_1")
+		if !json.Valid(list) {
+			t.Fatalf("%s became %s", input, list)
+		}
+		if _, err := InputItems(Record{Input: list}, Page{Limit: 3}); err != nil {
+			t.Fatal(err)
+		}
+	})
+}

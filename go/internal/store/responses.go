@@ -1,0 +1,85 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/tokligence/tokligence-gateway/go/internal/conversation"
+	"github.com/tokligence/tokligence-gateway/go/internal/identity"
+)
+
+var _ conversation.Shelf = (*Store)(nil)
+
+type responseRow struct {
+	ID        string `gorm:"primaryKey"`
+	Owner     string
+	Previous  string
+	Input     []byte
+	Answer    []byte
+	ExpiresUS int64 `gorm:"column:expires_us"`
+}
+
+// TableName implements gorm's tabler.
+func (responseRow) TableName() string { return "responses" }
+
+// SaveResponse keeps an answer.
+func (s *Store) SaveResponse(ctx context.Context, r conversation.Record) error {
+	row := responseRow{
+		ID: storable(r.ID), Owner: storable(r.Owner), Previous: storable(r.Previous),
+		Input: r.Input, Answer: r.Answer, ExpiresUS: micros(r.Expires),
+	}
+	err := s.transact(ctx, func(tx *gorm.DB) error { return in[responseRow](tx).insert(row) })
+	if err != nil {
+		return fmt.Errorf("save response: %w", err)
+	}
+	return nil
+}
+
+// FindResponse returns an answer that has not expired to its owner.
+func (s *Store) FindResponse(ctx context.Context, owner, id string, now time.Time) (conversation.Record, error) {
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
+	row, err := in[responseRow](s.read.WithContext(ctx)).
+		first("id = ? AND owner = ? AND expires_us > ?", storable(id), storable(owner), micros(now))
+	if err != nil {
+		return conversation.Record{}, unshelved("find response", err)
+	}
+	return conversation.Record{
+		ID: row.ID, Owner: row.Owner, Previous: row.Previous, Input: row.Input, Answer: row.Answer,
+		Expires: fromMicros(row.ExpiresUS),
+	}, nil
+}
+
+// DeleteResponse removes an answer of its owner.
+func (s *Store) DeleteResponse(ctx context.Context, owner, id string) error {
+	err := s.transact(ctx, func(tx *gorm.DB) error {
+		return some(tx.Where("id = ? AND owner = ?", storable(id), storable(owner)).Delete(new(responseRow)))
+	})
+	return unshelved("delete response", err)
+}
+
+// SweepResponses removes what has expired and returns how many it was.
+func (s *Store) SweepResponses(ctx context.Context, now time.Time) (int64, error) {
+	var gone int64
+	err := s.transact(ctx, func(tx *gorm.DB) error {
+		done := tx.Where("expires_us <= ?", micros(now)).Delete(new(responseRow))
+		gone = done.RowsAffected
+		return done.Error
+	})
+	return gone, unshelved("sweep responses", err)
+}
+
+// unshelved returns an error as the room of answers knows it.
+func unshelved(what string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, identity.ErrNotFound):
+		return conversation.ErrNotFound
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
