@@ -15,7 +15,7 @@ import (
 // TestGoClientWithState goes on from an answer, reads it, its input, and
 // deletes it, with a provider that does not speak Responses itself.
 func TestGoClientWithState(t *testing.T) {
-	d, _, _ := start(t)
+	d, _ := start(t)
 	ctx := context.Background()
 	client := openai.NewClient(option.WithBaseURL(d.URL+"/v1"), option.WithAPIKey(daemon.Key), option.WithMaxRetries(0))
 	ask := responses.ResponseNewParams{
