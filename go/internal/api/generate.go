@@ -80,7 +80,7 @@ func (d *Door) admit(c *gin.Context, codec protocol.Codec, op llm.Operation, pat
 		call.Head.EstimatedInput = int64(len(text)+3) / 4
 	}
 	if head.Boundary != "" {
-		call.MIME = c.Request.Header.Get("Content-Type")
+		call.MIME = formMIME(head.Boundary)
 	}
 	call.Estimate = tokens.EstimateRequest
 	call.Body, call.Header, call.Query = text, travelling(c.Request.Header), travellingQuery(c.Request)

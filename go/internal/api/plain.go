@@ -57,11 +57,28 @@ func peek(codec protocol.Codec, op llm.Operation, r *http.Request, body []byte) 
 	if !ok {
 		return codec.Peek(op, body)
 	}
-	kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || !strings.HasPrefix(kind, "multipart/") {
+	said := r.Header.Values("Content-Type")
+	if !slices.ContainsFunc(said, func(kind string) bool {
+		return strings.HasPrefix(strings.ToLower(strings.TrimSpace(kind)), "multipart")
+	}) {
 		return codec.Peek(op, body)
 	}
+	kind, params, err := mime.ParseMediaType(said[0])
+	// Readers decode the names of fields with the charset that is given here.
+	charset := params["charset"]
+	if err != nil || len(said) > 1 || kind != formType || charset != "" && !strings.EqualFold(charset, "utf-8") {
+		return protocol.Head{}, llm.Errorf(llm.UnsupportedMedia,
+			"The content type must be application/json or, where a form is taken, multipart/form-data with a boundary and in UTF-8.")
+	}
 	return forms.PeekForm(op, body, params["boundary"])
+}
+
+const formType = "multipart/form-data"
+
+// formMIME is the content type of a form, written anew: nothing that the
+// client said beside the boundary goes on.
+func formMIME(boundary string) string {
+	return mime.FormatMediaType(formType, map[string]string{"boundary": boundary})
 }
 
 // providerParam names the provider of an operation without a model, in the

@@ -166,6 +166,63 @@ func TestFormThatIsNone(t *testing.T) {
 	}
 }
 
+// What one reader of forms sees and another does not must not pass: a key that
+// may use one model would get another.
+func TestFormsSayOneModel(t *testing.T) {
+	const (
+		allowed = "--b\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\ngpt-cheap\r\n"
+		hidden  = "\r\n\r\ngpt-dear\r\n--b--\r\n"
+	)
+	up := plainUpstream("openai")
+	up.do = answer(200, `{"text":"Hi"}`)
+	g := open(t, setup{auth: func(string) (identity.Principal, error) {
+		return identity.Principal{UserID: "u", Scopes: identity.Ordinary.Scopes(), Models: []string{"gpt-cheap"}}, nil
+	}}, up)
+	for name, tt := range map[string]struct {
+		path, kind, body string
+		status           int
+	}{
+		"one model":          {"/v1/audio/transcriptions", "multipart/form-data; boundary=b", allowed + "--b--\r\n", 200},
+		"attachment":         {"/v1/audio/transcriptions", "multipart/form-data; boundary=b", allowed + "--b\r\nContent-Disposition: attachment; name=\"model\"" + hidden, 400},
+		"a file":             {"/v1/images/edits", "multipart/form-data; boundary=b", allowed + "--b\r\nContent-Disposition: form-data; name=\"model\"; filename=\"x\"" + hidden, 400},
+		"two names":          {"/v1/images/variations", "multipart/form-data; boundary=b", allowed + "--b\r\nContent-Disposition: form-data; name=\"x\"; name=\"model\"" + hidden, 400},
+		"no form is taken":   {"/v1/completions", "multipart/form-data; boundary=b", allowed + "--b--\r\n", 415},
+		"JSON called a form": {"/v1/completions", "multipart/form-data; boundary=b", `{"model":"gpt-cheap","prompt":"x"}`, 415},
+		"another multipart":  {"/v1/audio/translations", "multipart/mixed; boundary=b", allowed + "--b--\r\n", 415},
+		"another charset":    {"/v1/audio/translations", "multipart/form-data; boundary=b; charset=utf-7", allowed + "--b\r\nContent-Disposition: form-data; name=\"+AG0-odel\"" + hidden, 415},
+		"two boundaries":     {"/v1/audio/translations", "multipart/form-data; boundary=b; boundary=c", allowed + "--b--\r\n", 415},
+		"no boundary":        {"/v1/audio/translations", "multipart/form-data", allowed + "--b--\r\n", 400},
+		"not parsed":         {"/v1/audio/translations", "multipart/form-data; boundary", allowed + "--b--\r\n", 415},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := len(up.asked)
+			got := g.ask(t, "POST", tt.path, strings.NewReader(tt.body), "Content-Type", tt.kind)
+			if got.status != tt.status || (len(up.asked) > before) != (tt.status == 200) {
+				t.Fatalf("%d %s, asked %q", got.status, got.body, up.asked[before:])
+			}
+			if tt.status != 200 && !strings.HasPrefix(got.body, `{"error":{"message":"`) {
+				t.Errorf("answered %s", got.body)
+			}
+		})
+	}
+}
+
+// Nothing of the client's content type goes on but the boundary.
+func TestFormTypeIsWrittenAnew(t *testing.T) {
+	up := plainUpstream("openai")
+	var kind string
+	up.do = func(ctx context.Context, req *provider.Request) (*http.Response, error) {
+		kind = req.MIME
+		return answer(200, `{"text":"Hi"}`)(ctx, req)
+	}
+	g := open(t, setup{}, up)
+	body := "--b:1\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\ngpt-a\r\n--b:1--\r\n"
+	got := g.ask(t, "POST", "/v1/audio/transcriptions", strings.NewReader(body), "Content-Type", `Multipart/Form-Data; X=1; Boundary="b:1"; charset=UTF-8`)
+	if want := `multipart/form-data; boundary="b:1"`; got.status != 200 || kind != want {
+		t.Errorf("%d %s, type %q, want %q", got.status, got.body, kind, want)
+	}
+}
+
 func binary(body io.Reader) func(context.Context, *provider.Request) (*http.Response, error) {
 	return func(context.Context, *provider.Request) (*http.Response, error) {
 		return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"audio/mpeg"}}, Body: io.NopCloser(body)}, nil

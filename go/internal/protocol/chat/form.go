@@ -2,114 +2,105 @@ package chat
 
 import (
 	"bytes"
-	"errors"
-	"io"
-	"mime/multipart"
 	"net"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/tokligence/tokligence-gateway/go/internal/llm"
 	"github.com/tokligence/tokligence-gateway/go/internal/protocol"
 )
 
-// maxField bounds a part that is read, in bytes. The files beside it are
-// passed over.
+// maxField bounds a field that is read, in bytes. Other parts are passed over.
 const maxField = 1 << 10
 
-// maxParts bounds the parts of a form.
-const maxParts = 1000
-
-// PeekForm reads the head of a multipart request. A field that decides must
-// not come twice: the model that was allowed would not be the one that is
-// asked.
+// PeekForm reads the head of a multipart request. A form passes as it came,
+// and the upstream may read it with more indulgence than we do. So whatever
+// two readers could understand differently is refused: otherwise the model
+// that was allowed would not be the one that is asked.
 func (Plain) PeekForm(op llm.Operation, body []byte, boundary string) (protocol.Head, error) {
 	head := plainHead(op)
+	if !takesForms(op) {
+		return head, llm.Errorf(llm.UnsupportedMedia, "This path takes JSON and no multipart form; send content-type: application/json.")
+	}
+	if !boundaryForm.MatchString(boundary) {
+		return head, badForm("the content type must name a boundary of 1 to 70 plain characters")
+	}
 	head.Boundary = boundary
-	form := multipart.NewReader(bytes.NewReader(body), boundary)
 	seen := map[string]bool{}
-	for n := 0; ; n++ {
-		part, err := form.NextRawPart()
-		if err == io.EOF { //nolint:errorlint // the bare one, as documented
-			return head, nil
-		}
-		if err != nil || n == maxParts {
-			return head, badForm(err)
-		}
-		name := part.FormName()
-		if name != "model" && name != "stream" || part.FileName() != "" {
-			continue
-		}
-		if seen[name] {
-			return head, llm.InvalidField(name, "The field %q is given more than once.", name)
-		}
-		seen[name] = true
-		text, err := io.ReadAll(io.LimitReader(part, maxField+1))
+	err := eachPart(body, boundary, func(header []byte, at protocol.Span) error {
+		part, err := readPart(header)
 		if err != nil {
-			return head, badForm(err)
+			return err
 		}
-		if len(text) > maxField {
-			return head, llm.InvalidField(name, "The field %q is longer than %d bytes.", name, maxField)
+		// Some readers look at no capitals, or take "model[]" for "model".
+		field, _, _ := strings.Cut(strings.ToLower(part.name), "[")
+		if field != "model" && field != "stream" {
+			return nil
 		}
-		if name == "stream" {
-			head.Stream = string(text) == "true"
-			continue
+		if seen[field] {
+			return llm.InvalidField(field, "The field %q is given more than once.", field)
 		}
-		head.Model = string(text)
+		seen[field] = true
+		if part.name != field {
+			return llm.InvalidField(field, "The field %q must be written so, not %q.", field, part.name)
+		}
+		text, err := fieldText(field, body[at.Start:at.End])
+		if err == nil {
+			err = part.plainText(text)
+		}
+		if err != nil {
+			return err
+		}
+		if field == "stream" {
+			head.Stream = text == "true"
+			return nil
+		}
+		head.Model, head.ModelAt = text, at
+		return nil
+	})
+	return head, err
+}
+
+// takesForms reports whether an operation is one that the vendor documents
+// with a form.
+func takesForms(op llm.Operation) bool {
+	switch op {
+	case llm.EditImage, llm.VaryImage, llm.Transcribe, llm.TranslateAudio:
+		return true
+	default:
+		return false
 	}
 }
 
-func badForm(err error) error {
-	return &llm.Error{Kind: llm.Invalid, Message: "The request body is not a valid multipart form.", Err: err}
+func fieldText(name string, value []byte) (string, error) {
+	if len(value) > maxField {
+		return "", llm.InvalidField(name, "The field %q is longer than %d bytes.", name, maxField)
+	}
+	if !utf8.Valid(value) || bytes.ContainsFunc(value, unicode.IsControl) {
+		return "", llm.InvalidField(name, "The field %q must be one line of UTF-8 text.", name)
+	}
+	return string(value), nil
+}
+
+func badForm(why string) error {
+	return llm.Errorf(llm.Invalid, "The request body is not a valid multipart form: %s.", why)
 }
 
 // patchForm sets the model of a form, which must name one. All other bytes
-// stay. What PeekForm read and what stands here must be one and the same.
+// stay.
 func patchForm(body []byte, head protocol.Head, model string) (net.Buffers, error) {
 	if model == head.Model {
 		return net.Buffers{body}, nil
 	}
-	at := modelIn(body, head.Boundary)
-	if at.Empty() || string(body[at.Start:at.End]) != head.Model {
-		return nil, badForm(errors.New("the field model is not where a line begins with the boundary"))
+	if head.ModelAt.Empty() {
+		return nil, llm.InvalidField("model", "The form must have a field \"model\".")
 	}
-	return protocol.Splice(body, protocol.Edit{At: at, With: []byte(model)}), nil
-}
-
-// modelIn finds the content of the part that holds the model.
-func modelIn(body []byte, boundary string) protocol.Span {
-	mark := []byte("--" + boundary)
-	for at := 0; ; {
-		i := bytes.Index(body[at:], mark)
-		if i < 0 {
-			return protocol.Span{}
-		}
-		lineStart := at+i == 0 || bytes.HasSuffix(body[:at+i], []byte("\r\n"))
-		at += i + len(mark)
-		if !lineStart {
-			continue
-		}
-		text, ok := bytes.CutPrefix(body[at:], []byte("\r\n"))
-		blank := bytes.Index(text, []byte("\r\n\r\n"))
-		if !ok || blank < 0 {
-			continue
-		}
-		start := at + 2 + blank + 4
-		end := bytes.Index(body[start:], append([]byte("\r\n"), mark...))
-		if end < 0 {
-			return protocol.Span{}
-		}
-		if isModel(text[:blank+4]) {
-			return protocol.Span{Start: start, End: start + end}
-		}
-		at = start + end
+	if _, err := fieldText("model", []byte(model)); err != nil {
+		return nil, err
 	}
-}
-
-// isModel reads the header of a part with the reader that has judged it.
-func isModel(header []byte) bool {
-	const mark = "x"
-	r := multipart.NewReader(io.MultiReader(
-		bytes.NewReader([]byte("--"+mark+"\r\n")), bytes.NewReader(header), bytes.NewReader([]byte("\r\n--"+mark+"--\r\n")),
-	), mark)
-	part, err := r.NextRawPart()
-	return err == nil && part.FormName() == "model" && part.FileName() == ""
+	if strings.HasPrefix(model, "--"+head.Boundary) {
+		return nil, badForm("the boundary occurs in the model's name")
+	}
+	return protocol.Splice(body, protocol.Edit{At: head.ModelAt, With: []byte(model)}), nil
 }
