@@ -74,10 +74,12 @@ func (t *Tokenizer) Count(text string) int64 {
 		size := t.next(text)
 		piece := text[:size]
 		text = text[size:]
-		for step := len(piece); piece != ""; piece = piece[step:] {
-			if step = len(piece); step > longPiece {
-				step = window
-			}
+		step := len(piece)
+		if step > longPiece {
+			step = window
+		}
+		for ; piece != ""; piece = piece[step:] {
+			step = min(step, len(piece))
 			n += m.count(v, piece[:step])
 		}
 	}
