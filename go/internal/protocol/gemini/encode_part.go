@@ -166,12 +166,8 @@ func (e *encoder) resultPart(r llm.ToolResult, it item) ([]byte, error) {
 			e.note(llm.Lost, e.at(it), "not_allowed_in_a_tool_result")
 		}
 	}
-	name := e.calls[r.CallID]
-	if name == "" {
-		name = e.names.Out("", toolName(r.Kind, r.Name))
-	}
 	dst := jsonscan.AppendString([]byte(`{"functionResponse":{"id":`), r.CallID)
-	dst = jsonscan.AppendString(append(dst, `,"name":`...), name)
+	dst = jsonscan.AppendString(append(dst, `,"name":`...), r.Name)
 	member := "output"
 	if r.Failed {
 		member = "error"
