@@ -29,3 +29,61 @@ func TestRepeatedCallIDs(t *testing.T) {
 		}
 	}
 }
+
+// TestThinkingBudget stays within what every model that thinks by budget takes.
+func TestThinkingBudget(t *testing.T) {
+	for name, c := range map[string]struct {
+		asked  llm.Reasoning
+		want   string
+		approx bool
+	}{
+		"off":          {llm.Reasoning{Disabled: true}, `"thinkingBudget":0`, false},
+		"least":        {llm.Reasoning{Effort: "minimal"}, `"thinkingBudget":1024`, false},
+		"most":         {llm.Reasoning{Effort: "xhigh"}, `"thinkingBudget":24576`, false},
+		"as asked":     {llm.Reasoning{Budget: ptr(4000)}, `"thinkingBudget":4000`, false},
+		"too few":      {llm.Reasoning{Budget: ptr(100)}, `"thinkingBudget":512`, true},
+		"too many":     {llm.Reasoning{Budget: ptr(31999)}, `"thinkingBudget":24576`, true},
+		"as it thinks": {llm.Reasoning{Adaptive: true}, `"thinkingBudget":-1`, false},
+		"the model's":  {llm.Reasoning{Budget: ptr(-1)}, `"thinkingBudget":-1`, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			req := &llm.Request{Model: "m", Reasoning: &c.asked, Turns: []llm.Turn{{Role: llm.User, Blocks: []llm.Block{llm.Text{Text: "go"}}}}}
+			body, findings, err := codec().EncodeRequest(req, protocol.Target{Thinking: "budget"})
+			if err != nil || !strings.Contains(string(body), c.want) {
+				t.Errorf("%s, %v, want %s", body, err, c.want)
+			}
+			if got := len(findings) > 0; got != c.approx {
+				t.Errorf("findings %v", findings)
+			}
+		})
+	}
+}
+
+func ptr(n int) *int { return &n }
+
+// TestMediaInResults puts what has no place inside a result behind all of them.
+func TestMediaInResults(t *testing.T) {
+	req := &llm.Request{Model: "m", Turns: []llm.Turn{
+		{Role: llm.User, Blocks: []llm.Block{llm.Text{Text: "go"}}},
+		{Role: llm.Assistant, Blocks: []llm.Block{
+			llm.ToolCall{ID: "a", Name: "f", Kind: llm.FunctionTool, Arguments: "{}"}, llm.ToolCall{ID: "b", Name: "f", Kind: llm.FunctionTool, Arguments: "{}"},
+		}},
+		{Role: llm.User, Blocks: []llm.Block{
+			llm.ToolResult{CallID: "a", Blocks: []llm.Block{
+				llm.Media{Kind: llm.Image, URL: "https://host.test/a.png"}, llm.Media{Kind: llm.Image, MIME: "image/png", Data: "AAAA"}, llm.Media{Kind: llm.Document, Text: "words"},
+			}},
+			llm.ToolResult{CallID: "b", Blocks: []llm.Block{llm.Text{Text: "done"}}},
+		}},
+	}}
+	body, _, err := codec().EncodeRequest(req, protocol.Target{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"role":"user","parts":[` +
+		`{"functionResponse":{"id":"a","name":"f","response":{"output":"words"},"parts":[{"inlineData":{"mimeType":"image/png","data":"AAAA"}}]}},` +
+		`{"functionResponse":{"id":"b","name":"f","response":{"output":"done"}}},` +
+		`{"fileData":{"mimeType":"image/png","fileUri":"https://host.test/a.png"}}]}`
+	if !strings.Contains(string(body), want) {
+		t.Errorf("%s\nhas no %s", body, want)
+	}
+}
