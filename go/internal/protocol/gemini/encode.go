@@ -132,6 +132,11 @@ func (e *encoder) writeSystem() {
 			e.note(llm.Lost, at, notSupported)
 		}
 	}
+	if e.formatByWords() {
+		words, reason := protocol.FormatWords(e.req.Format)
+		parts = append(parts, textPart(words))
+		e.note(llm.Approximated, "response_format", reason)
+	}
 	if len(parts) > 0 {
 		e.out = append(appendArray(append(e.key(e.out, "systemInstruction"), `{"parts":`...), parts), '}')
 	}

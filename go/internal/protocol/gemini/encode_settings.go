@@ -106,13 +106,20 @@ func (e *encoder) writeStops(stops []string) {
 
 func (e *encoder) writeFormat() {
 	f := e.req.Format
-	if f == nil {
+	if f == nil || e.formatByWords() {
 		return
 	}
 	e.out = append(e.key(e.out, "responseMimeType"), `"application/json"`...)
 	if f.Schema != nil {
 		e.out = append(e.key(e.out, "responseJsonSchema"), f.Schema...)
 	}
+}
+
+// formatByWords reports whether the format is part of the system prompt: models
+// from before those that think by levels refuse one beside functions.
+func (e *encoder) formatByWords() bool {
+	older := e.to.Thinking == "budget" || e.to.Thinking == "none"
+	return e.req.Format != nil && older && len(e.tools.functions) > 0
 }
 
 // writeThinking writes thinkingConfig: a level where the model is known to

@@ -87,3 +87,40 @@ func TestMediaInResults(t *testing.T) {
 		t.Errorf("%s\nhas no %s", body, want)
 	}
 }
+
+// TestFormatBesideFunctions asks models for JSON in words where they refuse a
+// format together with functions: those before the ones that think by levels.
+func TestFormatBesideFunctions(t *testing.T) {
+	functions := []llm.Tool{{Kind: llm.FunctionTool, Name: "f"}}
+	schema := llm.Format{Schema: []byte(`{"type":"object"}`)}
+	for name, c := range map[string]struct {
+		thinking string
+		format   llm.Format
+		tools    []llm.Tool
+		finding  string // empty: the format is sent
+	}{
+		"older":            {"budget", schema, functions, "schema_by_instruction"},
+		"older, any JSON":  {"none", llm.Format{}, functions, "json_by_instruction"},
+		"older, no tools":  {"budget", schema, nil, ""},
+		"newer":            {"adaptive", schema, functions, ""},
+		"nothing is known": {"", schema, functions, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			req := &llm.Request{
+				Model: "m", Format: &c.format, Tools: c.tools,
+				Turns: []llm.Turn{{Role: llm.User, Blocks: []llm.Block{llm.Text{Text: "go"}}}},
+			}
+			body, findings, err := codec().EncodeRequest(req, protocol.Target{Thinking: c.thinking})
+			if err != nil {
+				t.Fatal(err)
+			}
+			sent, told := strings.Contains(string(body), "responseMimeType"), strings.Contains(string(body), "Answer with")
+			if sent != (c.finding == "") || told == sent {
+				t.Errorf("%s", body)
+			}
+			if c.finding != "" && (len(findings) != 1 || findings[0].Reason != c.finding) || c.finding == "" && len(findings) > 0 {
+				t.Errorf("findings %v", findings)
+			}
+		})
+	}
+}

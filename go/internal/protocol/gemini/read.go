@@ -18,7 +18,7 @@ type reader struct {
 
 	started       bool
 	id            string // of the answer
-	current       kind // of the open block
+	current       kind   // of the open block
 	blocks, calls int
 	args          *args // of a call that comes in pieces
 	seal          string

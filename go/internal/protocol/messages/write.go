@@ -28,7 +28,7 @@ type writer struct {
 	index    int // of the block that is open, or the next
 	live     liveBlock
 	held     string // a seal without words that waits for the block behind it
-	content  int64 // bytes of deltas written
+	content  int64  // bytes of deltas written
 	body     []bodyBlock
 }
 
