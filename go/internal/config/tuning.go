@@ -77,6 +77,7 @@ func keepingKeys() []entry[Config] {
 		{Key{Name: "ledger.journal_bytes", Default: "1GiB", Min: mib, Max: tib, Restart: true, Doc: "Disk space for records on their way to the database. When it is full, calls get 503 before a provider is asked."}, func(c *c) any { return &c.Ledger.JournalBytes }},
 		{Key{Name: "responses.ttl", Default: "7d", Min: 0, Max: 3650 * day, Restart: true, Doc: "How long an answer on `/v1/responses` that the gateway translates is kept in the database with its input, for `previous_response_id` and to be read again. Requests with `store: false` leave nothing. 0 keeps none."}, func(c *c) any { return &c.Responses.TTL }},
 		{Key{Name: "responses.max_bytes", Default: "8MiB", Min: 1024, Max: 1024 * mib, Restart: true, Doc: "Size of an answer with its input beyond which it is not kept, and of a conversation beyond which it is not continued by `previous_response_id`."}, func(c *c) any { return &c.Responses.MaxBytes }},
+		{Key{Name: "responses.max_per_key", Default: "10000", Min: 1, Max: 10_000_000, Restart: true, Doc: "How many answers on `/v1/responses` of one API key are kept or, where the provider keeps them, remembered. Beyond it the oldest are removed, every ten minutes."}, func(c *c) any { return &c.Responses.MaxKept }},
 		{Key{Name: "prices.file", Path: true, example: "prices.yaml", Doc: "File with prices of your own, over the built-in table."}, func(c *c) any { return &c.Prices.File }},
 	}
 }
