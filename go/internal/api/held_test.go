@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -34,7 +35,7 @@ func newKeeper(name string) *keeper {
 	n := 0
 	k.do = func(ctx context.Context, req *provider.Request) (*http.Response, error) {
 		k.mu.Lock()
-		k.asks = append(k.asks, strings.TrimRight(fmt.Sprintf("%s %s%s?%s", req.Method, req.Operation, req.Path, req.Query), "?"))
+		k.asks = append(k.asks, strings.TrimRight(fmt.Sprintf("%s %s%s?%s", cmp.Or(req.Method, "POST"), req.Operation, req.Path, req.Query), "?"))
 		made := req.Operation == llm.Generate
 		if made {
 			n++
@@ -42,6 +43,8 @@ func newKeeper(name string) *keeper {
 		id, ends := fmt.Sprintf("resp_%s_%d", name, n), k.ends
 		k.mu.Unlock()
 		switch {
+		case req.Operation == llm.CountTokens:
+			return answer(200, `{"object":"response.input_tokens","input_tokens":11}`)(ctx, req)
 		case req.Stream:
 			return answer(200, fmt.Sprintf(heldStream, id), "Content-Type", "text/event-stream")(ctx, req)
 		case made:
@@ -219,3 +222,26 @@ func TestNothingIsNotedUnlessItShould(t *testing.T) {
 		t.Errorf("the database was asked %d times", g.shelf.asked)
 	}
 }
+
+// What is counted is what would be sent.
+func TestCountingWhatGoesOnFromAnAnswer(t *testing.T) {
+	up := newKeeper("openai")
+	up.counts = true
+	g := stateful(t, &up.upstream, &upstream{name: "chat", speaks: []llm.Protocol{llm.Chat}})
+	_, held := g.asks(t, "POST", "/v1/responses", `{"model":"openai/gpt-5","input":"one"}`)
+	_, kept := g.asks(t, "POST", "/v1/responses", `{"model":"chat/gpt-5","input":"`+strings.Repeat("word ", 100)+`"}`)
+	up.heard()
+	count := func(key, model, previous string) (int, map[string]any) {
+		return g.asksAs(t, key, "POST", "/v1/responses/input_tokens", `{"model":"`+model+`","input":"two","previous_response_id":"`+previous+`"}`)
+	}
+	if status, got := count("a", "openai/gpt-5", held["id"].(string)); status != 200 || !slices.Equal(up.heard(), []string{"POST count_tokens"}) {
+		t.Errorf("at the provider: %d %v", status, got)
+	}
+	if status, got := count("b", "openai/gpt-5", held["id"].(string)); status != 400 || len(up.heard()) > 0 {
+		t.Errorf("another's: %d %v", status, got)
+	}
+	if status, got := count("a", "chat/gpt-5", kept["id"].(string)); status != 200 || got["input_tokens"].(float64) < 100 {
+		t.Errorf("here: %d %v", status, got)
+	}
+}
+

@@ -32,7 +32,7 @@ func owner(who identity.Principal) string { return cmp.Or(who.KeyID, who.UserID)
 // that the call goes on from, or leads to the provider that keeps it, and has
 // the answer kept. The database is asked only where an earlier answer is named.
 func (d *Door) converse(ctx context.Context, call *proxy.Call) error {
-	if call.Codec.Name() != llm.Responses || call.Head.Operation != llm.Generate || !d.room.Keeps() {
+	if call.Codec.Name() != llm.Responses || !d.room.Keeps() {
 		return nil
 	}
 	asked, previous, who := call.Body, call.Head.Previous, owner(call.Principal)
@@ -51,7 +51,7 @@ func (d *Door) converse(ctx context.Context, call *proxy.Call) error {
 			}
 		}
 	}
-	if conversation.Wants(asked) {
+	if call.Head.Operation == llm.Generate && conversation.Wants(asked) {
 		call.Head.Kept = true
 		call.Keep = func(end []byte) { d.room.Keep(who, previous, asked, end) }
 		call.Note = func(provider, id string) { d.room.Note(who, provider, id) }
