@@ -59,7 +59,7 @@ generate: build ## write the generated files anew
 generated: build ## fail if a generated file is out of date
 	sh tools/generate.sh --check
 
-bench: build ## measure the gateway beside nginx, write the tables
+bench: build ## measure the gateway beside nginx, print the tables of docs/performance.md
 	sh bench/run.sh
 
 python: build ## the Python launcher's checks and tests

@@ -49,6 +49,8 @@ func cannotCount(err error, translated bool) bool {
 		return translated && e.Kind == llm.Invalid
 	}
 	switch e.Upstream.Status {
+	case http.StatusOK: // and no count in it: a server that answers every path
+		return translated && e.Kind == llm.BadUpstream
 	case http.StatusNotFound:
 		return e.Kind != llm.ModelNotFound || translated
 	case http.StatusMethodNotAllowed, http.StatusNotImplemented:

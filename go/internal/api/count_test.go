@@ -67,6 +67,7 @@ func TestCountFallsBackToTheTokenizer(t *testing.T) {
 		"no such path":        {404, `{"error":{"message":"Invalid URL"}}`},
 		"not understood":      {400, `{"error":{"message":"Unknown parameter"}}`},
 		"no such model there": {404, `{"error":{"message":"no","code":"model_not_found"}}`},
+		"answers something":   {200, `{"id":"resp_1","output":[]}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			up := &upstream{name: "openai", speaks: []llm.Protocol{llm.Responses}, counts: true, tokenizer: bpe.O200K, do: answer(tt.status, tt.body)}

@@ -8,10 +8,11 @@ const gcPercent = 300
 
 // tuneMemory gives back what the start took and sets the collector's pace,
 // unless the owner has set one (GOGC).
-func tuneMemory() {
+func tuneMemory() error {
 	const usual = 100
 	if was := debug.SetGCPercent(gcPercent); was != usual {
 		debug.SetGCPercent(was)
 	}
 	debug.FreeOSMemory()
+	return dropText()
 }

@@ -70,7 +70,9 @@ func (c *command) serve(cmd *cobra.Command, f serveFlags) (err error) {
 	follow := c.followConfig(ctx, cmd, cfg, a, logs)
 	logs.Logger.Info("ready", "url", a.URL(), "version", version.Version(), "data_dir", cfg.DataDir)
 	c.greet(a, f.readyJSON)
-	tuneMemory()
+	if err := tuneMemory(); err != nil {
+		logs.Logger.Debug("the memory of the start is kept", "error", err.Error())
+	}
 	err = wait(ctx, a, logs.Logger)
 	follow()
 	return errors.Join(err, c.shutdown(a, logs.Logger))

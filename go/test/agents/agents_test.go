@@ -39,7 +39,9 @@ func providers() []provider {
 		{"responses", "gpt-5", openaiResponses{}, func(url string) []string {
 			return key("OPENAI", "/v1", url, "TOKLIGENCE_PROVIDERS_OPENAI_PROTOCOLS=openai-responses")
 		}},
-		{"gemini", "gemini-2.5-pro", openaiChat{layer: true}, func(url string) []string { return key("GEMINI", "/v1beta/openai", url) }},
+		{"gemini", "gemini-2.5-pro", openaiChat{layer: true}, func(url string) []string {
+			return key("GEMINI", "/v1beta/openai", url, "TOKLIGENCE_PROVIDERS_GEMINI_PROTOCOLS=openai-chat")
+		}},
 	}
 }
 
