@@ -244,4 +244,3 @@ func TestCountingWhatGoesOnFromAnAnswer(t *testing.T) {
 		t.Errorf("here: %d %v", status, got)
 	}
 }
-

@@ -2,4 +2,4 @@
 -- +goose Up
 ALTER TABLE responses ADD COLUMN provider TEXT NOT NULL DEFAULT ''; -- '' kept here
 
-CREATE INDEX responses_owner ON responses (owner, expires_us, id);
+CREATE INDEX responses_owner ON responses (owner, expires_us DESC, id DESC);
