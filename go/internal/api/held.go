@@ -12,6 +12,7 @@ import (
 	"github.com/tokligence/tokligence-gateway/go/internal/llm"
 	"github.com/tokligence/tokligence-gateway/go/internal/protocol"
 	"github.com/tokligence/tokligence-gateway/go/internal/proxy"
+	"github.com/tokligence/tokligence-gateway/go/internal/route"
 )
 
 // elsewhere hands what is asked of an answer to the provider that keeps it.
@@ -32,6 +33,9 @@ func (d *Door) elsewhere(c *gin.Context, who identity.Principal, rec conversatio
 		err = d.proxy.Serve(r.Context(), c.Writer, call)
 	}
 	if err != nil {
+		if llm.AsError(err).Code == route.CodeUnsupported {
+			err = missing(rec.ID, conversation.ErrNotFound) // it keeps none
+		}
 		d.refuse(c.Writer, codec, call.Head, err)
 		return
 	}

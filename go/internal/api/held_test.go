@@ -244,3 +244,16 @@ func TestCountingWhatGoesOnFromAnAnswer(t *testing.T) {
 		t.Errorf("here: %d %v", status, got)
 	}
 }
+
+func TestAProviderThatKeepsNothing(t *testing.T) {
+	up := newKeeper("openai")
+	up.speaks = []llm.Protocol{llm.Responses}
+	g := stateful(t, &up.upstream)
+	_, made := g.asks(t, "POST", "/v1/responses", `{"model":"gpt-5","input":"one"}`)
+	up.heard()
+	for _, method := range []string{"GET", "DELETE"} {
+		if status, got := g.asks(t, method, "/v1/responses/"+made["id"].(string), ""); status != 404 || len(up.heard()) > 0 {
+			t.Errorf("%s: %d %v", method, status, got)
+		}
+	}
+}
