@@ -28,6 +28,9 @@ func (d *Door) countIn(c *gin.Context, codec protocol.Codec, path asked) {
 	defer body.release()
 	call, err := d.admit(c, codec, llm.CountTokens, path, body)
 	if err == nil {
+		err = d.converse(c.Request.Context(), call)
+	}
+	if err == nil {
 		err = d.count(c, call)
 	}
 	if err != nil {
@@ -63,7 +66,7 @@ func (d *Door) count(c *gin.Context, call *proxy.Call) error {
 	ctx := c.Request.Context()
 	query := route.Query{
 		Principal: call.Principal, Protocol: call.Codec.Name(), Operation: llm.CountTokens,
-		Model: call.Head.Model, SessionID: call.Head.SessionID,
+		Model: call.Head.Model, SessionID: call.Head.SessionID, Pin: call.Pin,
 	}
 	plan, err := d.router.Plan(ctx, query)
 	if err == nil && d.counts(plan[0].Protocol) {
