@@ -74,9 +74,12 @@ func (p *Proxy) endTurn(ans *answer, c *Call, rec *ledger.Record, run guard.Run)
 	}
 	h := http.Header{"Content-Type": {"application/json"}, "X-Tokligence-Loop": {string(run.Action)}}
 	if c.Head.Stream {
-		h["Content-Type"], h["Cache-Control"] = []string{"text/event-stream"}, []string{"no-cache"}
+		h["Content-Type"], h["Cache-Control"] = []string{streamType(c.Head)}, []string{"no-cache"}
 	} else {
 		contentLength(h, len(out))
+	}
+	if c.Keep != nil {
+		c.Keep(out)
 	}
 	ans.prepare(http.StatusOK, h)
 	_, _ = ans.Write(out)
@@ -87,6 +90,7 @@ func (p *Proxy) endTurn(ans *answer, c *Call, rec *ledger.Record, run guard.Run)
 // words makes a whole answer of a text, in the client's protocol.
 func (c *Call) words(text string) (out []byte, err error) {
 	head := c.Head
+	head.Body = c.Body
 	head.EstimatedInput = 0 // nothing is used
 	w := c.Codec.NewWriter(head)
 	none := llm.Known(0)

@@ -69,6 +69,20 @@ func post(t *testing.T, b *bench, p llm.Protocol, body string) (*http.Response, 
 	return resp, string(text)
 }
 
+// TestEndOfAnEndedTurnIsKept wants what a client may go on from to be kept
+// once it is written down, and before it leaves.
+func TestEndOfAnEndedTurnIsKept(t *testing.T) {
+	for _, stream := range []bool{false, true} {
+		up := &upstream{name: "u"}
+		b := newBench(t, setup{codecs: allCodecs(), policy: proxy.Policy{Loop: breaker}}, candidate(up, llm.Chat))
+		kept := ""
+		b.keep = func(end []byte) { kept = string(end) }
+		if _, text := post(t, b, llm.Responses, looping(llm.Responses, 5, stream)); kept != text || text == "" {
+			t.Errorf("stream=%t: kept %q of %q", stream, kept, text)
+		}
+	}
+}
+
 func TestAgentThatRepeatsItselfIsStopped(t *testing.T) {
 	for _, p := range []llm.Protocol{llm.Chat, llm.Responses, llm.Messages} {
 		for _, stream := range []bool{false, true} {
