@@ -145,6 +145,10 @@ func TestOddHistories(t *testing.T) {
 			`{"role":"user","parts":[{"functionResponse":{"name":"t","response":{"id":1}}}]},` +
 			`{"role":"model","parts":[{"functionCall":{"name":"t"}}]},` +
 			`{"role":"user","parts":[{"functionResponse":{"name":"t","response":{"id":2}}}]}]`, 1},
+		{"the other spelling", llm.Gemini, `[{"role":"model","parts":[{"function_call":{"name":"t"},"thought_signature":"a"}]},` +
+			`{"role":"user","parts":[{"function_response":{"name":"t","response":{"id":1}}}]},` +
+			`{"role":"model","parts":[{"function_call":{"name":"t"},"thought_signature":"b"}]},` +
+			`{"role":"function","parts":[{"function_response":{"name":"t","response":{"id":1}}}]}]`, 2},
 		{"parallel and different", llm.Chat, `[{"role":"assistant","tool_calls":[` +
 			`{"id":"a","function":{"name":"t","arguments":"1"}},{"id":"b","function":{"name":"t","arguments":"2"}}]},` +
 			`{"role":"tool","tool_call_id":"a","content":"x"},{"role":"tool","tool_call_id":"b","content":"x"}]`, 1},
