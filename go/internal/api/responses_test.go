@@ -153,7 +153,7 @@ func TestGoingOnFromAnEndedTurn(t *testing.T) {
 				t.Errorf("the answer repeats nothing of its request: %v", ended)
 			}
 			status, _ = g.asks(t, http.MethodPost, "/v1/responses", `{"model":"gpt-5","input":"try something else","previous_response_id":"`+id+`"}`)
-			if sent, _ := up.last(); status != 200 || !strings.Contains(string(sent), "has ended this turn") || !strings.Contains(string(sent), "try something else") {
+			if sent, _ := up.last(); status != 200 || !strings.Contains(sent, "has ended this turn") || !strings.Contains(sent, "try something else") {
 				t.Errorf("%d, the upstream was sent %s", status, sent)
 			}
 		})

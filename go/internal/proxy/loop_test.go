@@ -169,6 +169,27 @@ func TestModelOfAnAgentThatRepeatsItselfIsTold(t *testing.T) {
 	}
 }
 
+// TestToldChatServerSeesNoUserAfterATool is about servers that refuse one.
+func TestToldChatServerSeesNoUserAfterATool(t *testing.T) {
+	for _, p := range []llm.Protocol{llm.Messages, llm.Responses} {
+		up := &upstream{name: "u", plays: []play{whole(wholeAnswer(llm.Chat))}}
+		b := newBench(t, setup{codecs: allCodecs(), policy: proxy.Policy{Loop: breaker}}, candidate(up, llm.Chat))
+		post(t, b, p, looping(p, 3, false))
+		var sent struct {
+			Messages []struct {
+				Role    string
+				Content json.RawMessage
+			}
+		}
+		if err := json.Unmarshal([]byte(up.request(t, 0).body), &sent); err != nil || len(sent.Messages) == 0 {
+			t.Fatalf("%s: %v in %s", p, err, up.request(t, 0).body)
+		}
+		if last := sent.Messages[len(sent.Messages)-1]; last.Role != "tool" || !strings.Contains(string(last.Content), "was called 3 times") {
+			t.Errorf("%s: the last message is %s %s", p, last.Role, last.Content)
+		}
+	}
+}
+
 // quoted is how an upstream is asked for its model.
 func quoted(p llm.Protocol) string {
 	if p == llm.Gemini {
