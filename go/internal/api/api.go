@@ -7,6 +7,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"runtime"
 	"sync/atomic"
 
 	"github.com/tokligence/tokligence-gateway/go/internal/conversation"
@@ -49,16 +50,17 @@ type Limits struct {
 
 // Door serves the inference paths.
 type Door struct {
-	codecs map[llm.Protocol]protocol.Codec
-	proxy  *proxy.Proxy
-	auth   Authenticator
-	router Router
-	models *ModelList
-	room   *conversation.Room
-	watch  Observer
-	log    *slog.Logger
-	limits atomic.Pointer[Limits]
-	inUse  atomic.Int64 // bytes of bodies in memory
+	codecs   map[llm.Protocol]protocol.Codec
+	proxy    *proxy.Proxy
+	auth     Authenticator
+	router   Router
+	models   *ModelList
+	room     *conversation.Room
+	watch    Observer
+	log      *slog.Logger
+	limits   atomic.Pointer[Limits]
+	counting chan struct{} // a place for each count under way: one takes a core
+	inUse    atomic.Int64  // bytes of bodies in memory
 }
 
 // Options are what a Door is made of. All are required.
@@ -77,6 +79,7 @@ type Options struct {
 // New returns a door.
 func New(o Options) *Door {
 	d := &Door{codecs: o.Codecs, proxy: o.Proxy, auth: o.Auth, router: o.Router, room: o.Room, watch: o.Watch, log: o.Log}
+	d.counting = make(chan struct{}, runtime.GOMAXPROCS(0))
 	d.models = NewModelList(o.Router, o.Lists, func(provider string, err error) {
 		d.log.Warn("a provider's model list is not to be had", "provider", provider, "error", err.Error())
 	})

@@ -55,6 +55,9 @@ func (u *upstream) Speaks(op llm.Operation) []llm.Protocol {
 	if op == llm.CountTokens && !u.counts || op == llm.Embed && !slices.Contains(u.speaks, llm.Chat) {
 		return nil
 	}
+	if op == llm.Recall && !slices.Contains(u.speaks, llm.Plain) {
+		return nil
+	}
 	return u.speaks
 }
 

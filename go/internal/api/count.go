@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/gin-gonic/gin"
@@ -26,6 +27,9 @@ func (d *Door) countIn(c *gin.Context, codec protocol.Codec, path asked) {
 	body := d.newBody()
 	defer body.release()
 	call, err := d.admit(c, codec, llm.CountTokens, path, body)
+	if err == nil {
+		err = d.converse(c.Request.Context(), call)
+	}
 	if err == nil {
 		err = d.count(c, call)
 	}
@@ -62,7 +66,7 @@ func (d *Door) count(c *gin.Context, call *proxy.Call) error {
 	ctx := c.Request.Context()
 	query := route.Query{
 		Principal: call.Principal, Protocol: call.Codec.Name(), Operation: llm.CountTokens,
-		Model: call.Head.Model, SessionID: call.Head.SessionID,
+		Model: call.Head.Model, SessionID: call.Head.SessionID, Pin: call.Pin,
 	}
 	plan, err := d.router.Plan(ctx, query)
 	if err == nil && d.counts(plan[0].Protocol) {
@@ -84,7 +88,10 @@ func (d *Door) count(c *gin.Context, call *proxy.Call) error {
 	if p, ok := plan[0].Provider.(tokenized); ok {
 		tokenizer = p.Tokenizer(plan[0].Target.Model)
 	}
-	n, exact := tokens.CountRequest(req, tokenizer)
+	n, exact, err := d.countHere(ctx, req, tokenizer)
+	if err != nil {
+		return err
+	}
 	reason := "estimated"
 	if exact {
 		reason = "counted with " + tokenizer
@@ -93,6 +100,18 @@ func (d *Door) count(c *gin.Context, call *proxy.Call) error {
 		llm.Finding{Class: llm.Approximated, Field: "input_tokens", Reason: reason}.String())
 	send(c.Writer, http.StatusOK, call.Codec.(protocol.Counter).EncodeCount(n))
 	return nil
+}
+
+// countHere counts when there is a core for it.
+func (d *Door) countHere(ctx context.Context, req *llm.Request, tokenizer string) (n int64, exact bool, err error) {
+	select {
+	case d.counting <- struct{}{}:
+		defer func() { <-d.counting }()
+	case <-ctx.Done():
+		return 0, false, ctx.Err()
+	}
+	n, exact = tokens.CountRequest(req, tokenizer)
+	return n, exact, nil
 }
 
 // counts reports whether a protocol has a question for counts.

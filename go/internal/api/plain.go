@@ -3,7 +3,6 @@ package api
 import (
 	"mime"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -107,10 +106,8 @@ func (d *Door) admitNamed(c *gin.Context, codec protocol.Codec, op llm.Operation
 	if call.Provider, err = d.named(r, op); err != nil {
 		return call, err
 	}
-	if call.Method = r.Method; call.Method == http.MethodHead {
-		call.Method = http.MethodGet
-	}
-	call.Header, call.Query = travelling(r.Header), listQuery(r.URL.Query())
+	call.Method = asGet(r.Method)
+	call.Header, call.Query = travelling(r.Header), queryOf(r, "after", "before", "limit", "order", "purpose")
 	if call.Method != http.MethodPost {
 		return call, nil
 	}
@@ -169,10 +166,20 @@ func (d *Door) named(r *http.Request, op llm.Operation) (string, error) {
 	return "", err
 }
 
-// listQuery keeps the parameters of lists.
-func listQuery(all url.Values) string {
+// asGet is the method to ask an upstream with: an answer to HEAD is one to GET
+// whose body the server leaves out.
+func asGet(method string) string {
+	if method == http.MethodHead {
+		return http.MethodGet
+	}
+	return method
+}
+
+// queryOf is the part of a query that has these names.
+func queryOf(r *http.Request, names ...string) string {
+	all := r.URL.Query()
 	for name := range all {
-		if !slices.Contains([]string{"after", "before", "limit", "order", "purpose"}, name) {
+		if !slices.Contains(names, name) {
 			all.Del(name)
 		}
 	}

@@ -19,40 +19,53 @@ import (
 // mountKept puts the paths of answers that are kept on r.
 func (d *Door) mountKept(r gin.IRouter) {
 	const one = "/v1/responses/:id"
-	get(r, one, d.kept(retrieve))
-	get(r, one+"/input_items", d.kept(inputItems))
-	r.POST(one+"/cancel", d.kept(cancel))
-	r.DELETE(one, d.forget)
+	get(r, one, d.kept("", retrieve))
+	get(r, one+"/input_items", d.kept("/input_items", inputItems))
+	r.POST(one+"/cancel", d.kept("/cancel", cancel))
+	r.DELETE(one, d.kept("", d.forget))
 }
 
 // owner is who finds what a principal has kept: its key alone.
 func owner(who identity.Principal) string { return cmp.Or(who.KeyID, who.UserID) }
 
 // converse prepares a call that has state: it writes out the conversation
-// that the call goes on from, and has the answer kept. The database is asked
-// only where an earlier answer is named.
+// that the call goes on from, or leads to the provider that keeps it, and has
+// the answer kept. The database is asked only where an earlier answer is named.
 func (d *Door) converse(ctx context.Context, call *proxy.Call) error {
-	if call.Codec.Name() != llm.Responses || call.Head.Operation != llm.Generate || !d.room.Keeps() {
+	if call.Codec.Name() != llm.Responses || !d.room.Keeps() {
 		return nil
 	}
 	asked, previous, who := call.Body, call.Head.Previous, owner(call.Principal)
 	if previous != "" {
-		body, err := d.room.Expand(ctx, who, previous, asked)
-		if errors.Is(err, conversation.ErrNotFound) {
-			return nil // an upstream may hold it; what translates refuses it
-		}
-		if err != nil {
+		body, provider, err := d.room.Expand(ctx, who, previous, asked)
+		switch {
+		case errors.Is(err, conversation.ErrNotFound):
+			return noPrevious(previous)
+		case err != nil:
 			return shelved(err)
-		}
-		if err := replace(call, body); err != nil {
-			return err
+		case provider != "":
+			call.Pin = provider
+		default:
+			if err := replace(call, body); err != nil {
+				return err
+			}
 		}
 	}
-	if conversation.Wants(asked) {
+	if call.Head.Operation == llm.Generate && conversation.Wants(asked) {
 		call.Head.Kept = true
 		call.Keep = func(end []byte) { d.room.Keep(who, previous, asked, end) }
+		call.Note = func(provider, id string) { d.room.Note(who, provider, id) }
 	}
 	return nil
+}
+
+// noPrevious refuses to go on from an answer that is unknown or another's. A
+// provider must not be asked for it: what it keeps is kept under one key of
+// its own, whoever asked.
+func noPrevious(id string) error {
+	e := llm.InvalidField("previous_response_id", "Previous response with id '%s' not found.", id)
+	e.Code = "previous_response_not_found"
+	return e
 }
 
 // replace gives a call another body.
@@ -78,8 +91,9 @@ func shelved(err error) error {
 	return e
 }
 
-// kept finds the answer that a path names and hands it on.
-func (d *Door) kept(answer func(c *gin.Context, rec conversation.Record) ([]byte, error)) gin.HandlerFunc {
+// kept finds the answer that a path names. What the gateway keeps is handed to
+// here; what a provider keeps is asked of it, with tail after the id.
+func (d *Door) kept(tail string, here func(c *gin.Context, rec conversation.Record) ([]byte, error)) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		who, err := d.principal(c.Request)
 		var rec conversation.Record
@@ -87,9 +101,13 @@ func (d *Door) kept(answer func(c *gin.Context, rec conversation.Record) ([]byte
 			rec, err = d.room.Find(c.Request.Context(), owner(who), c.Param("id"))
 			err = missing(c.Param("id"), err)
 		}
+		if err == nil && rec.Provider != "" {
+			d.elsewhere(c, who, rec, tail)
+			return
+		}
 		var body []byte
 		if err == nil {
-			body, err = answer(c, rec)
+			body, err = here(c, rec)
 		}
 		if err != nil {
 			d.Refuse(c.Writer, c.Request, err)
@@ -151,16 +169,10 @@ func inputItems(c *gin.Context, rec conversation.Record) ([]byte, error) {
 }
 
 // forget deletes an answer.
-func (d *Door) forget(c *gin.Context) {
-	id := c.Param("id")
-	who, err := d.principal(c.Request)
-	if err == nil {
-		err = missing(id, d.room.Delete(c.Request.Context(), owner(who), id))
+func (d *Door) forget(c *gin.Context, rec conversation.Record) ([]byte, error) {
+	if err := d.room.Delete(c.Request.Context(), rec.Owner, rec.ID); err != nil {
+		return nil, missing(rec.ID, err)
 	}
-	if err != nil {
-		d.Refuse(c.Writer, c.Request, err)
-		return
-	}
-	body := jsonscan.AppendString([]byte(`{"id":`), id)
-	send(c.Writer, http.StatusOK, append(body, `,"object":"response","deleted":true}`...))
+	body := jsonscan.AppendString([]byte(`{"id":`), rec.ID)
+	return append(body, `,"object":"response","deleted":true}`...), nil
 }

@@ -57,17 +57,17 @@ func (s *shelf) DeleteResponse(_ context.Context, owner, id string) error {
 	return nil
 }
 
-func (*shelf) SweepResponses(context.Context, time.Time) (int64, error) { return 0, nil }
+func (*shelf) SweepResponses(context.Context, time.Time, int) (int64, error) { return 0, nil }
 
 // stateful is a gateway that speaks Responses, whose users are their keys.
-func stateful(t *testing.T, up *upstream) *gateway {
+func stateful(t *testing.T, ups ...*upstream) *gateway {
 	all := codecs()
 	all[llm.Responses] = responses.New(protocol.NewSealer(make([]byte, 32)))
 	return open(t, setup{codecs: all, loop: guard.Loop{Stop: 2}, auth: func(key string) (identity.Principal, error) {
 		who := identity.LocalOwner()
 		who.KeyID = key
 		return who, nil
-	}}, up)
+	}}, ups...)
 }
 
 // asks sends a request with the key "a" and returns the answer's members.

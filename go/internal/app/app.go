@@ -104,6 +104,7 @@ func (a *App) build(cfg *config.Config) error {
 	})
 	a.room = conversation.New(conversation.Options{
 		Shelf: a.data.Store, Log: a.log, TTL: cfg.Responses.TTL, MaxBytes: int64(cfg.Responses.MaxBytes),
+		MaxKept: cfg.Responses.MaxKept,
 	})
 	a.door = api.New(api.Options{
 		Room: a.room, Codecs: codecs, Proxy: a.proxy, Auth: a.gate, Router: a.router, Lists: a.lists, Watch: a.metrics,

@@ -166,6 +166,7 @@ type Ledger struct {
 type Responses struct {
 	TTL      time.Duration // 0 keeps none
 	MaxBytes Size          // of one with its input, and of a conversation
+	MaxKept  int           // of one API key
 }
 
 // Prices says where prices come from.

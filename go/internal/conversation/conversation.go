@@ -12,20 +12,22 @@ import (
 // ErrNotFound says that there is no such answer, or none that its asker owns.
 var ErrNotFound = errors.New("no such response")
 
-// Record is one answer that is kept.
+// Record is one answer that is kept, here or by a provider.
 type Record struct {
 	ID       string
 	Owner    string // only who it is finds it
+	Provider string // that keeps it, and then all but its owner is there; "" kept here
 	Previous string // id of the answer it goes on from, "" none
 	Input    []byte // JSON array of the items of its own request
 	Answer   []byte // JSON object as the client has seen it
 	Expires  time.Time
 }
 
-// Shelf is where records lie. What has expired is not found.
+// Shelf is where records lie. What has expired is not found. A sweep removes
+// it, and the oldest of each owner beyond a number.
 type Shelf interface {
 	SaveResponse(ctx context.Context, r Record) error
 	FindResponse(ctx context.Context, owner, id string, now time.Time) (Record, error)
 	DeleteResponse(ctx context.Context, owner, id string) error
-	SweepResponses(ctx context.Context, now time.Time) (int64, error)
+	SweepResponses(ctx context.Context, now time.Time, most int) (int64, error)
 }

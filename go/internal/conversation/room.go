@@ -13,10 +13,13 @@ type Options struct {
 	Log      *slog.Logger
 	TTL      time.Duration // how long an answer is kept; 0 keeps none
 	MaxBytes int64         // of one answer with its input, and of one history
+	MaxKept  int           // answers of one owner; the oldest go at the next sweep
 }
 
 const (
-	maxWaiting   = 64               // answers on their way to the shelf
+	maxWaiting   = 4096             // records on their way to the shelf
+	maxHeavy     = 64               // those of them that hold an answer
+	maxID        = 256              // bytes of an id that a provider gives
 	sweepPause   = 10 * time.Minute // between two removals of what has expired
 	shelfTime    = 10 * time.Second // for one change of the shelf
 	maxHistory   = 1000             // answers in one line
@@ -30,6 +33,7 @@ type Room struct {
 
 	mu      sync.Mutex
 	waiting map[string]Record
+	heavy   int // of those that wait
 	queue   chan string
 }
 
@@ -41,18 +45,44 @@ func New(o Options) *Room {
 // Keeps reports whether the room keeps answers at all.
 func (r *Room) Keeps() bool { return r.opts.TTL > 0 }
 
+// Note keeps whose an answer is that a provider keeps.
+func (r *Room) Note(owner, provider, id string) {
+	if len(id) <= maxID {
+		r.keep(Record{ID: id, Owner: owner, Provider: provider})
+	}
+}
+
 // keep puts a record on its way. One that finds no place is lost, which is
 // logged: the answer itself must not wait.
 func (r *Room) keep(rec Record) {
 	rec.Expires = time.Now().Add(r.opts.TTL)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	select {
-	case r.queue <- rec.ID:
-		r.waiting[rec.ID] = rec
-	default:
-		r.opts.Log.Error("a response is not kept: the database is behind", "id", rec.ID)
+	if _, taken := r.waiting[rec.ID]; taken {
+		return
 	}
+	if rec.Provider != "" || r.heavy < maxHeavy {
+		select {
+		case r.queue <- rec.ID:
+			r.waiting[rec.ID] = rec
+			if rec.Provider == "" {
+				r.heavy++
+			}
+			return
+		default:
+		}
+	}
+	r.opts.Log.Error("a response is not kept: the database is behind", "id", rec.ID)
+}
+
+// gone takes a record off those that wait; the room is locked.
+func (r *Room) gone(id string) (was bool) {
+	rec, was := r.waiting[id]
+	if was && rec.Provider == "" {
+		r.heavy--
+	}
+	delete(r.waiting, id)
+	return was
 }
 
 // Find returns an answer to its owner.
@@ -74,7 +104,7 @@ func (r *Room) Delete(ctx context.Context, owner, id string) error {
 	r.mu.Lock()
 	rec, waits := r.waiting[id]
 	if waits && rec.Owner == owner {
-		delete(r.waiting, id)
+		r.gone(id)
 	}
 	r.mu.Unlock()
 	err := r.opts.Shelf.DeleteResponse(ctx, owner, id)
@@ -132,8 +162,7 @@ func (r *Room) save(ctx context.Context, id string) {
 		r.opts.Log.Error("a response is not kept", "id", id, "error", err.Error())
 	}
 	r.mu.Lock()
-	_, still := r.waiting[id]
-	delete(r.waiting, id)
+	still := r.gone(id)
 	r.mu.Unlock()
 	if err == nil && !still {
 		if err := r.opts.Shelf.DeleteResponse(ctx, rec.Owner, id); err != nil {
@@ -143,7 +172,7 @@ func (r *Room) save(ctx context.Context, id string) {
 }
 
 func (r *Room) sweep(ctx context.Context) {
-	if _, err := r.opts.Shelf.SweepResponses(ctx, time.Now()); err != nil {
-		r.opts.Log.Warn("responses that have expired are not removed yet", "error", err.Error())
+	if _, err := r.opts.Shelf.SweepResponses(ctx, time.Now(), r.opts.MaxKept); err != nil {
+		r.opts.Log.Warn("old responses are not removed yet", "error", err.Error())
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -34,7 +35,7 @@ func (s shelf) DeleteResponse(_ context.Context, owner, id string) error {
 	return nil
 }
 
-func (shelf) SweepResponses(context.Context, time.Time) (int64, error) { return 0, nil }
+func (shelf) SweepResponses(context.Context, time.Time, int) (int64, error) { return 0, nil }
 
 func room(log *bytes.Buffer, s shelf) *Room {
 	return New(Options{Shelf: s, Log: slog.New(slog.NewTextHandler(log, nil)), TTL: time.Hour, MaxBytes: 1000})
@@ -96,13 +97,56 @@ func TestWhatIsNotKept(t *testing.T) {
 }
 
 func TestAFullRoomLosesAndSaysSo(t *testing.T) {
-	var log bytes.Buffer
-	r := room(&log, shelf{})
-	for range maxWaiting + 1 {
-		r.Keep("a", "", []byte(`{"input":"x"}`), answered("resp_1"))
+	keep := func(r *Room, n int) {
+		r.Keep("a", "", []byte(`{"input":"x"}`), answered("resp_"+strconv.Itoa(n)))
 	}
-	if !strings.Contains(log.String(), "not kept") {
-		t.Errorf("logged was %q", log.String())
+	note := func(r *Room, n int) { r.Note("a", "openai", "resp_"+strconv.Itoa(n)) }
+	for name, c := range map[string]struct {
+		put  func(r *Room, n int)
+		most int
+	}{"answers": {keep, maxHeavy}, "notes": {note, maxWaiting}} {
+		var log bytes.Buffer
+		s := shelf{}
+		r := room(&log, s)
+		for n := range c.most {
+			c.put(r, n)
+		}
+		c.put(r, 0) // is there already
+		if log.Len() > 0 {
+			t.Errorf("%s: logged was %q", name, log.String())
+		}
+		c.put(r, c.most)
+		if !strings.Contains(log.String(), "not kept") || len(r.waiting) != c.most {
+			t.Errorf("%s: %d wait, logged was %q", name, len(r.waiting), log.String())
+		}
+		drained(t, r)
+		if len(s) != c.most || r.heavy != 0 {
+			t.Errorf("%s: %d saved, %d counted", name, len(s), r.heavy)
+		}
+	}
+}
+
+func TestNotes(t *testing.T) {
+	s := shelf{}
+	r := room(new(bytes.Buffer), s)
+	r.Note("a", "openai", "resp_1")
+	r.Note("b", "openai", "resp_1") // who had the id first keeps it
+	r.Note("a", "openai", strings.Repeat("x", maxID+1))
+	for _, place := range []string{"waiting", "saved"} {
+		if _, provider, err := r.Expand(t.Context(), "a", "resp_1", []byte(`{"input":"x"}`)); provider != "openai" || err != nil {
+			t.Errorf("%s: %q, %v", place, provider, err)
+		}
+		if _, _, err := r.Expand(t.Context(), "b", "resp_1", []byte(`{"input":"x"}`)); !errors.Is(err, ErrNotFound) {
+			t.Errorf("%s, another goes on from it: %v", place, err)
+		}
+		drained(t, r)
+	}
+	if len(s) != 1 {
+		t.Errorf("on the shelf are %v", s)
+	}
+	s["resp_2"] = Record{ID: "resp_2", Owner: "a", Previous: "resp_1"}
+	if _, _, err := r.Expand(t.Context(), "a", "resp_2", []byte(`{"input":"x"}`)); !errors.Is(err, ErrNotFound) {
+		t.Errorf("the beginning is elsewhere: %v", err)
 	}
 }
 
@@ -112,22 +156,22 @@ func TestExpand(t *testing.T) {
 	r.Keep("a", "", []byte(`{"input":"one"}`), answered("resp_1"))
 	drained(t, r)
 	r.Keep("a", "resp_1", []byte(`{"input":[]}`), []byte("event: response.completed\ndata: {\"response\":"+string(answered("resp_2"))+"}\n\n"))
-	got, err := r.Expand(t.Context(), "a", "resp_2", []byte(`{"model":"m","previous_response_id":"resp_2","input":"two","n":1e2}`))
+	got, _, err := r.Expand(t.Context(), "a", "resp_2", []byte(`{"model":"m","previous_response_id":"resp_2","input":"two","n":1e2}`))
 	want := `{"model":"m","input":[{"id":"msg_1_in_0","type":"message","role":"user","status":"completed","content":[{"type":"input_text","text":"one"}]},` +
 		`{"type":"message","id":"o"},{"type":"message","id":"o"},{"role":"user","content":"two"}],"n":1e2}`
 	if err != nil || string(got) != want {
 		t.Errorf("got  %s, %v\nwant %s", got, err, want)
 	}
-	if _, err := r.Expand(t.Context(), "b", "resp_2", []byte(`{}`)); !errors.Is(err, ErrNotFound) {
+	if _, _, err := r.Expand(t.Context(), "b", "resp_2", []byte(`{}`)); !errors.Is(err, ErrNotFound) {
 		t.Errorf("another goes on from it: %v", err)
 	}
 	s["resp_1"] = Record{ID: "resp_1", Owner: "a", Previous: "resp_1"}
 	var words *llm.Error
-	if _, err := r.Expand(t.Context(), "a", "resp_1", []byte(`{}`)); !errors.As(err, &words) || words.Kind != llm.Invalid {
+	if _, _, err := r.Expand(t.Context(), "a", "resp_1", []byte(`{}`)); !errors.As(err, &words) || words.Kind != llm.Invalid {
 		t.Errorf("a line without end: %v", err)
 	}
 	delete(s, "resp_1")
-	if _, err := r.Expand(t.Context(), "a", "resp_2", []byte(`{}`)); !errors.Is(err, ErrNotFound) {
+	if _, _, err := r.Expand(t.Context(), "a", "resp_2", []byte(`{}`)); !errors.Is(err, ErrNotFound) {
 		t.Errorf("a line with a gap: %v", err)
 	}
 }

@@ -99,18 +99,24 @@ func appendMembers(dst, object []byte, skip, idle string) []byte {
 }
 
 // Expand returns a request with the conversation it goes on from written out
-// in its input. It is ErrNotFound if any part is not here.
-func (r *Room) Expand(ctx context.Context, owner, previous string, body []byte) ([]byte, error) {
+// in its input. It is ErrNotFound if any part is not here. Where a provider
+// keeps the conversation, that is named and there is nothing to write out.
+func (r *Room) Expand(ctx context.Context, owner, previous string, body []byte) (whole []byte, provider string, err error) {
 	var line []Record // latest first
 	var size int64
 	for id := previous; id != ""; {
 		rec, err := r.Find(ctx, owner, id)
-		if err != nil {
-			return nil, err
+		switch {
+		case err != nil:
+			return nil, "", err
+		case rec.Provider != "" && len(line) == 0:
+			return nil, rec.Provider, nil
+		case rec.Provider != "":
+			return nil, "", ErrNotFound
 		}
 		size += int64(len(rec.Input) + len(rec.Answer))
 		if len(line) == maxHistory || size > r.opts.MaxBytes {
-			return nil, llm.InvalidField("previous_response_id",
+			return nil, "", llm.InvalidField("previous_response_id",
 				"The conversation behind '%s' is larger than this gateway continues; send it in 'input'.", previous)
 		}
 		line = append(line, rec)
@@ -134,7 +140,7 @@ func (r *Room) Expand(ctx context.Context, owner, previous string, body []byte) 
 		out = appendHistory(append(out, '['), line)
 		out = append(appendElements(out, asList(it.Value())), ']')
 	}
-	return append(out, '}'), it.Err()
+	return append(out, '}'), "", it.Err()
 }
 
 func appendHistory(dst []byte, line []Record) []byte {

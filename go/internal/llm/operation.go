@@ -24,10 +24,12 @@ const (
 	Rerank         Operation = "rerank"
 	Files          Operation = "files"
 	Batches        Operation = "batches"
+	Recall         Operation = "recall" // what is done with an answer that a provider keeps
 )
 
 // Untold lists the operations whose cost may not show in tokens: an image, a
-// minute of sound, a search unit. Files cost nothing by themselves.
+// minute of sound, a search unit. Files
+// and looks at kept answers cost nothing by themselves.
 func Untold() []Operation {
 	return []Operation{Moderate, GenerateImage, EditImage, VaryImage, Speak, Transcribe, TranslateAudio, Rerank, Batches}
 }

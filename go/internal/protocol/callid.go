@@ -1,9 +1,11 @@
 package protocol
 
 import (
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base32"
 	"encoding/hex"
+	"strconv"
 	"strings"
 )
 
@@ -16,6 +18,16 @@ func CallID(id string) string {
 	}
 	sum := sha256.Sum256([]byte(id))
 	return "call_" + strings.ToLower(base32.StdEncoding.EncodeToString(sum[:15]))
+}
+
+// InventCallID names the nth call of an answer whose server gives calls no ids.
+// It must not come again in the conversation: the seed is the id of the answer,
+// or is random if that has none either.
+func InventCallID(answer string, n int) string {
+	if answer == "" {
+		answer = rand.Text()
+	}
+	return CallID("/" + answer + "/" + strconv.Itoa(n))
 }
 
 // ShortCallID returns exactly nine letters or digits, as Mistral wants them.

@@ -61,6 +61,8 @@ func plainSuffix(op llm.Operation) string {
 		return "/files"
 	case llm.Batches:
 		return "/batches"
+	case llm.Recall:
+		return "/responses"
 	default:
 		return ""
 	}

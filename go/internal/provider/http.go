@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -146,6 +147,15 @@ func (p *HTTP) variable(what string) string {
 // speaks returns what a provider of this preset speaks when only these
 // protocols may be used, in this order; nil means all.
 func (p *Preset) speaks(only []llm.Protocol) map[llm.Operation][]llm.Protocol {
+	out := p.chosen(only)
+	if slices.Contains(out[llm.Generate], llm.Responses) {
+		out = maps.Clone(out)
+		out[llm.Recall] = []llm.Protocol{llm.Plain} // who makes responses may keep them
+	}
+	return out
+}
+
+func (p *Preset) chosen(only []llm.Protocol) map[llm.Operation][]llm.Protocol {
 	if len(only) == 0 {
 		return p.Speaks
 	}

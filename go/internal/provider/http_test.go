@@ -182,6 +182,9 @@ func TestSpeaks(t *testing.T) {
 		{"openai", nil, llm.Speak, []llm.Protocol{llm.Plain}, ""},
 		{"openai", []llm.Protocol{llm.Chat}, llm.Speak, []llm.Protocol{llm.Plain}, "which lies beside Chat"},
 		{"openai", nil, llm.Rerank, nil, "it has none"},
+		{"openai", nil, llm.Recall, []llm.Protocol{llm.Plain}, "it makes responses"},
+		{"openai", []llm.Protocol{llm.Chat}, llm.Recall, nil, "it makes none"},
+		{"openai-compatible", []llm.Protocol{llm.Responses}, llm.Recall, []llm.Protocol{llm.Plain}, "it is said to make them"},
 		{"anthropic", nil, llm.Files, nil, ""},
 		{"openai", nil, llm.ListModels, []llm.Protocol{llm.Chat}, ""},
 		{"openai", []llm.Protocol{llm.Responses}, llm.Generate, []llm.Protocol{llm.Responses}, ""},
@@ -502,7 +505,7 @@ func TestPlainPaths(t *testing.T) {
 	url := upstream(t, func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "%s %s %s %s", r.Method, r.URL, r.Header.Get("Content-Type"), r.Header.Get("Accept"))
 	})
-	p := made(t, Settings{Preset: "openai-compatible", BaseURL: url + "/v2"})
+	p := made(t, Settings{Preset: "openai-compatible", BaseURL: url + "/v2", Protocols: []llm.Protocol{llm.Chat, llm.Responses}})
 	for _, tt := range []struct {
 		req  Request
 		want string
@@ -512,6 +515,7 @@ func TestPlainPaths(t *testing.T) {
 		{Request{Operation: llm.Files, Method: http.MethodGet, Path: "/f/content"}, "GET /v2/files/f/content  */*"},
 		{Request{Operation: llm.Files, Method: http.MethodDelete, Path: "/f"}, "DELETE /v2/files/f  */*"},
 		{Request{Operation: llm.Batches, Method: http.MethodGet, Query: "limit=2"}, "GET /v2/batches?limit=2  */*"},
+		{Request{Operation: llm.Recall, Method: http.MethodGet, Path: "/r", Query: "stream=true"}, "GET /v2/responses/r?stream=true  */*"},
 		{Request{Operation: llm.Batches, Method: http.MethodPost, Path: "/b/cancel"}, "POST /v2/batches/b/cancel  */*"},
 	} {
 		tt.req.Protocol = llm.Plain

@@ -35,6 +35,11 @@ type Call struct {
 	// must not hold on to the bytes, nor block. Nil keeps nothing.
 	Keep func(end []byte)
 
+	// Note is told which provider gives the client's answer in the provider's
+	// own words, and under which id, before the client sees the id. It must
+	// not block. Nil notes nothing.
+	Note func(provider, id string)
+
 	decoded *decoded
 }
 

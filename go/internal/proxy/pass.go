@@ -25,6 +25,7 @@ func (t *try) passStream(body io.Reader, header http.Header) *llm.Error {
 			return t.passEnd(meter, err)
 		}
 		verdict := meter.Observe(frame)
+		t.note(meter)
 		if !sse.Closed(frame) {
 			if frame = mended(frame, verdict); frame == nil {
 				t.measure(meter)
@@ -138,6 +139,7 @@ func (t *try) passBody(body io.Reader, header http.Header) *llm.Error {
 	t.first()
 	meter := t.call.Codec.NewMeter(t.call.Head)
 	verdict := meter.Observe(whole)
+	t.note(meter)
 	t.measure(meter)
 	if verdict == protocol.Failure {
 		return t.blame(meter.Err())
@@ -172,6 +174,17 @@ func (t *try) readWhole(body io.Reader, header http.Header) ([]byte, *llm.Error)
 		return nil, t.broken(err)
 	}
 	return whole.Bytes(), nil
+}
+
+// note tells once where the answer lies.
+func (t *try) note(meter protocol.Meter) {
+	if t.noted || t.call.Note == nil {
+		return
+	}
+	if id := meter.Meta().ID; id != "" {
+		t.noted = true
+		t.call.Note(t.row.Provider, id)
+	}
 }
 
 // measure takes over what the meter has seen.

@@ -35,6 +35,7 @@ type try struct {
 	settled  bool
 	content  int64 // bytes of content seen, for an estimate
 	drained  bool
+	noted    bool
 	closing  atomic.Bool // the gateway is shutting down and waits no longer
 
 	requestID string // of the upstream's own

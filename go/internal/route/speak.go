@@ -71,6 +71,8 @@ func operationName(op llm.Operation) string {
 		return "transcription"
 	case llm.Rerank:
 		return "reranking"
+	case llm.Recall:
+		return "kept responses"
 	case llm.Files, llm.Batches: // are their own names
 	}
 	return string(op)

@@ -17,6 +17,7 @@ var _ conversation.Shelf = (*Store)(nil)
 type responseRow struct {
 	ID        string `gorm:"primaryKey"`
 	Owner     string
+	Provider  string
 	Previous  string
 	Input     []byte
 	Answer    []byte
@@ -29,14 +30,28 @@ func (responseRow) TableName() string { return "responses" }
 // SaveResponse keeps an answer.
 func (s *Store) SaveResponse(ctx context.Context, r conversation.Record) error {
 	row := responseRow{
-		ID: storable(r.ID), Owner: storable(r.Owner), Previous: storable(r.Previous),
-		Input: r.Input, Answer: r.Answer, ExpiresUS: micros(r.Expires),
+		ID: storable(r.ID), Owner: storable(r.Owner), Provider: storable(r.Provider), Previous: storable(r.Previous),
+		Input: present(r.Input), Answer: present(r.Answer), ExpiresUS: micros(r.Expires),
 	}
-	err := s.transact(ctx, func(tx *gorm.DB) error { return in[responseRow](tx).insert(row) })
+	err := s.transact(ctx, func(tx *gorm.DB) error {
+		if row.Provider == "" {
+			return in[responseRow](tx).insert(row)
+		}
+		_, err := in[responseRow](tx).insertNew([]responseRow{row}, "id") // who had the id first keeps it
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("save response: %w", err)
 	}
 	return nil
+}
+
+// present is b, but never nil: the column is never null.
+func present(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
 }
 
 // FindResponse returns an answer that has not expired to its owner.
@@ -49,7 +64,7 @@ func (s *Store) FindResponse(ctx context.Context, owner, id string, now time.Tim
 		return conversation.Record{}, unshelved("find response", err)
 	}
 	return conversation.Record{
-		ID: row.ID, Owner: row.Owner, Previous: row.Previous, Input: row.Input, Answer: row.Answer,
+		ID: row.ID, Owner: row.Owner, Provider: row.Provider, Previous: row.Previous, Input: row.Input, Answer: row.Answer,
 		Expires: fromMicros(row.ExpiresUS),
 	}, nil
 }
@@ -62,13 +77,23 @@ func (s *Store) DeleteResponse(ctx context.Context, owner, id string) error {
 	return unshelved("delete response", err)
 }
 
-// SweepResponses removes what has expired and returns how many it was.
-func (s *Store) SweepResponses(ctx context.Context, now time.Time) (int64, error) {
+// beyond finds the oldest responses of each owner beyond a number.
+const beyond = `id IN (SELECT id FROM (
+	SELECT id, ROW_NUMBER() OVER (PARTITION BY owner ORDER BY expires_us DESC, id DESC) AS place FROM responses
+) AS placed WHERE place > ?)`
+
+// SweepResponses removes what has expired and the oldest of each owner beyond
+// so many, and returns how many it was.
+func (s *Store) SweepResponses(ctx context.Context, now time.Time, most int) (int64, error) {
 	var gone int64
 	err := s.transact(ctx, func(tx *gorm.DB) error {
-		done := tx.Where("expires_us <= ?", micros(now)).Delete(new(responseRow))
-		gone = done.RowsAffected
-		return done.Error
+		old := tx.Where("expires_us <= ?", micros(now)).Delete(new(responseRow))
+		if old.Error != nil {
+			return old.Error
+		}
+		many := tx.Where(beyond, most).Delete(new(responseRow))
+		gone = old.RowsAffected + many.RowsAffected
+		return many.Error
 	})
 	return gone, unshelved("sweep responses", err)
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/tokligence/tokligence-gateway/go/internal/conversation"
@@ -31,10 +32,10 @@ func TestResponses(t *testing.T) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
-		if n, err := s.SweepResponses(ctx, at(9)); n != 0 || err != nil {
+		if n, err := s.SweepResponses(ctx, at(9), 5); n != 0 || err != nil {
 			t.Errorf("swept %d, %v before the time", n, err)
 		}
-		if n, err := s.SweepResponses(ctx, at(10)); n != 1 || err != nil {
+		if n, err := s.SweepResponses(ctx, at(10), 5); n != 1 || err != nil {
 			t.Errorf("swept %d, %v", n, err)
 		}
 		if err := s.SaveResponse(ctx, rec); err != nil {
@@ -45,6 +46,51 @@ func TestResponses(t *testing.T) {
 		}
 		if _, err := s.FindResponse(ctx, "key_a", "resp_1", at(9)); !errors.Is(err, conversation.ErrNotFound) {
 			t.Errorf("after its deletion: %v", err)
+		}
+	})
+}
+
+func TestHeldResponses(t *testing.T) {
+	onBoth(t, func(t *testing.T, open opener) {
+		s, ctx := migrated(t, open), t.Context()
+		note := conversation.Record{ID: "resp_1", Owner: "key_a", Provider: "openai#2", Expires: at(10)}
+		for _, owner := range []string{"key_a", "key_a", "key_b"} {
+			note.Owner = owner
+			if err := s.SaveResponse(ctx, note); err != nil {
+				t.Fatalf("of %s: %v", owner, err)
+			}
+		}
+		if got, err := s.FindResponse(ctx, "key_a", "resp_1", at(9)); err != nil || got.Provider != "openai#2" || len(got.Answer) != 0 {
+			t.Errorf("found %+v, %v", got, err)
+		}
+		if _, err := s.FindResponse(ctx, "key_b", "resp_1", at(9)); !errors.Is(err, conversation.ErrNotFound) {
+			t.Errorf("another took the id: %v", err)
+		}
+	})
+}
+
+func TestOldestResponsesGo(t *testing.T) {
+	onBoth(t, func(t *testing.T, open opener) {
+		s, ctx := migrated(t, open), t.Context()
+		for i, owner := range []string{"a", "b", "a", "a", "b"} {
+			rec := conversation.Record{ID: fmt.Sprint("resp_", i), Owner: owner, Provider: "p", Expires: at(20 - i%3)}
+			if err := s.SaveResponse(ctx, rec); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n, err := s.SweepResponses(ctx, at(9), 2); n != 1 || err != nil {
+			t.Errorf("swept %d, %v", n, err)
+		}
+		if _, err := s.FindResponse(ctx, "a", "resp_2", at(9)); !errors.Is(err, conversation.ErrNotFound) {
+			t.Errorf("the oldest of a: %v", err)
+		}
+		for _, id := range []string{"resp_0", "resp_3"} {
+			if _, err := s.FindResponse(ctx, "a", id, at(9)); err != nil {
+				t.Errorf("%s: %v", id, err)
+			}
+		}
+		if n, err := s.SweepResponses(ctx, at(9), 2); n != 0 || err != nil {
+			t.Errorf("swept %d again, %v", n, err)
 		}
 	})
 }

@@ -13,18 +13,34 @@ func EstimateRequest(req *llm.Request) int64 {
 	return c.total()
 }
 
+// maxCounted bounds the texts that are counted and not estimated, in bytes: no
+// model reads more at a time, and counting takes up to a tenth of a
+// second a mebibyte.
+const maxCounted = 4 << 20
+
 // CountRequest counts the tokens of a request with a published tokenizer, such
 // as o200k_base: its texts exactly, what surrounds them as OpenAI documents it
-// and media as EstimateRequest does. Without such a tokenizer it is
-// EstimateRequest, and exact is false.
+// and media as EstimateRequest does. Without such a tokenizer, and for texts
+// of more than 4 MiB, it is EstimateRequest, and exact is false.
 func CountRequest(req *llm.Request, tokenizer string) (n int64, exact bool) {
 	t := bpe.Find(tokenizer)
 	if t == nil {
 		return EstimateRequest(req), false
 	}
-	c := counter{extra: perRequest, exact: t}
+	left := maxCounted
+	c := counter{extra: perRequest, exact: t, left: &left}
 	c.request(req)
+	if left < 0 {
+		return EstimateRequest(req), false
+	}
 	return c.total(), true
+}
+
+// count counts a text, as long as the texts are not too long.
+func (c *counter) count(s string) {
+	if *c.left -= len(s); *c.left >= 0 {
+		c.extra += c.exact.Count(s)
+	}
 }
 
 func (c *counter) request(req *llm.Request) {
@@ -66,7 +82,7 @@ func (c *counter) turn() {
 // piece weighs a text of its own.
 func (c *counter) piece(s string) {
 	if c.exact != nil {
-		c.extra += c.exact.Count(s)
+		c.count(s)
 		return
 	}
 	c.brk()
@@ -76,7 +92,7 @@ func (c *counter) piece(s string) {
 // raw weighs JSON as the model would read it: names, marks and all.
 func (c *counter) raw(v []byte) {
 	if c.exact != nil {
-		c.extra += c.exact.Count(string(v))
+		c.count(string(v))
 		return
 	}
 	c.brk()
@@ -142,7 +158,7 @@ func (c *counter) block(b llm.Block) {
 // thought weighs what the upstream will read: the text, or what is sealed if
 // that is more, since a summary may stand for long reasoning.
 func (c *counter) thought(b *llm.Thought) {
-	text := counter{exact: c.exact}
+	text := counter{exact: c.exact, left: c.left}
 	text.piece(b.Text)
 	c.extra += max(text.total(), sealed(len(b.Seal)))
 }

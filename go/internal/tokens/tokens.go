@@ -42,6 +42,7 @@ type counter struct {
 	upper  bool // the last letter was a capital, or there is none
 
 	exact *bpe.Tokenizer // counts text instead of weighing it; nil: none
+	left  *int           // bytes of text that may be counted so; negative: too many
 }
 
 // total is the guess in tokens.

@@ -39,10 +39,17 @@ func providers() []provider {
 		{"responses", "gpt-5", openaiResponses{}, func(url string) []string {
 			return key("OPENAI", "/v1", url, "TOKLIGENCE_PROVIDERS_OPENAI_PROTOCOLS=openai-responses")
 		}},
-		{"gemini", "gemini-2.5-pro", openaiChat{layer: true}, func(url string) []string {
-			return key("GEMINI", "/v1beta/openai", url, "TOKLIGENCE_PROVIDERS_GEMINI_PROTOCOLS=openai-chat")
-		}},
+		{"gemini", "gemini-3.1-pro-preview", gemini{}, func(url string) []string { return key("GEMINI", "", url) }},
 	}
+}
+
+// models are the providers, and with them a model that is unlike the others of
+// its provider: it thinks by budget and gives its calls no ids.
+func models() []provider {
+	all := providers()
+	older := all[len(all)-1]
+	older.name, older.model = "gemini-2.5", "gemini-2.5-pro"
+	return append(all, older)
 }
 
 // gateway starts a daemon in front of one vendor.

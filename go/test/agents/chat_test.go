@@ -8,17 +8,10 @@ import (
 	"strings"
 )
 
-// openaiChat speaks Chat Completions and nothing else. With a layer it is
-// Gemini's OpenAI endpoint, which knows fewer fields.
-type openaiChat struct{ layer bool }
+// openaiChat speaks Chat Completions and nothing else.
+type openaiChat struct{}
 
-func (p openaiChat) path() string {
-	if p.layer {
-		return "/v1beta/openai/chat/completions"
-	}
-	return "/v1/chat/completions"
-}
-
+func (openaiChat) place(a *asked) error     { return a.inBody("/v1/chat/completions") }
 func (openaiChat) key(h http.Header) string { return bearer(h) }
 
 func (openaiChat) refuse(status int, message string) any {
@@ -36,15 +29,9 @@ func openaiErrorType(status int) string {
 }
 
 func (p openaiChat) read(a *asked) error {
-	known := "model messages tools tool_choice stream stream_options max_completion_tokens temperature top_p stop reasoning_effort response_format"
-	if !p.layer {
-		known += " parallel_tool_calls prompt_cache_key prompt_cache_retention safety_identifier user verbosity metadata store service_tier seed n"
-	}
-	if err := only("request", a.Raw, known); err != nil {
+	if err := only("request", a.Raw, "model messages tools tool_choice stream stream_options max_completion_tokens temperature top_p stop reasoning_effort response_format "+
+		"parallel_tool_calls prompt_cache_key prompt_cache_retention safety_identifier user verbosity metadata store service_tier seed n"); err != nil {
 		return err
-	}
-	if effort := text(a.Raw, "reasoning_effort"); p.layer && (effort == "xhigh" || effort == "max") {
-		return fmt.Errorf("reasoning_effort %s", effort)
 	}
 	if _, ok := a.Raw["stream_options"]; ok && !a.Stream {
 		return errors.New("stream_options without stream")
@@ -58,7 +45,7 @@ func (p openaiChat) read(a *asked) error {
 	return p.messages(a)
 }
 
-func (p openaiChat) tools(a *asked) error {
+func (openaiChat) tools(a *asked) error {
 	tools, given := a.Raw["tools"].([]any)
 	if given && len(tools) == 0 {
 		return errors.New("tools: []")
@@ -73,7 +60,7 @@ func (p openaiChat) tools(a *asked) error {
 		kind := text(t, "type")
 		body := object(t[kind])
 		fields := map[string]string{"function": "name description parameters strict", "custom": "name description format"}[kind]
-		if fields == "" || kind == "custom" && p.layer {
+		if fields == "" {
 			return fmt.Errorf("tool type %q", kind)
 		}
 		if err := errors.Join(only("tool", t, "type "+kind), only("tool", body, fields)); err != nil {
@@ -104,7 +91,7 @@ func (p openaiChat) messages(a *asked) error {
 			"system": "role content", "developer": "role content", "user": "role content", "tool": "role content tool_call_id",
 			"assistant": "role content tool_calls refusal",
 		}[role]
-		if fields == "" || role == "developer" && p.layer {
+		if fields == "" {
 			return fmt.Errorf("message %d has role %q", i, role)
 		}
 		if err := only(role, m, fields); err != nil {

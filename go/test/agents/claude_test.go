@@ -140,7 +140,7 @@ func checkWarmUps(t *testing.T, v *vendor) {
 // key goes the other way it knows.
 func TestClaudeForeignModel(t *testing.T) {
 	for _, version := range claudeVersions() {
-		for _, p := range providers() {
+		for _, p := range models() {
 			if p.name == "anthropic" {
 				continue // all its models are known
 			}

@@ -179,7 +179,7 @@ func checkCodex(t *testing.T, o outcome) {
 
 func TestCodex(t *testing.T) {
 	for _, version := range codexVersions() {
-		for _, p := range providers() {
+		for _, p := range models() {
 			t.Run(version+"/"+p.name, func(t *testing.T) {
 				t.Parallel()
 				d, v := p.gateway(t, codexScript)
@@ -222,7 +222,7 @@ func TestCodexOwnModel(t *testing.T) {
 // TestCodexFreeformPatch has the patch tool that takes free text, which half of
 // the vendors must be told of as a function.
 func TestCodexFreeformPatch(t *testing.T) {
-	for _, p := range providers() {
+	for _, p := range models() {
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
 			d, v := p.gateway(t, codexScript)

@@ -69,7 +69,7 @@ func TestBusyVendor(t *testing.T) {
 		"429": &refusal{http.StatusTooManyRequests, "Slow down."}, "503": &refusal{http.StatusServiceUnavailable, "Overloaded."}, "cut": errCut,
 	}
 	for name, fault := range faults {
-		for _, p := range providers()[:3] {
+		for _, p := range providers() {
 			t.Run(name+"/claude/"+p.name, func(t *testing.T) {
 				t.Parallel()
 				dir := workspace(t)

@@ -34,7 +34,7 @@ func longScript(run func(a *asked, command string) (call, error)) script {
 // TestLongLoop thinks and calls for a dozen turns: every thought goes back to
 // the vendor that had it.
 func TestLongLoop(t *testing.T) {
-	for i, want := range map[int]struct{ field, value string }{0: {"signature", signed}, 2: {"encrypted_content", sealed}} {
+	for i, want := range map[int]struct{ field, value string }{0: {"signature", signed}, 2: {"encrypted_content", sealed}, 3: {"thoughtSignature", ""}} {
 		p := providers()[i]
 		t.Run("codex/"+p.name, func(t *testing.T) {
 			t.Parallel()

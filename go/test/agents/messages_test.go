@@ -17,7 +17,7 @@ const signed = "RXFvQkNrWUlDeGdDS2tBLysvPT0="
 
 var callID = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
-func (anthropic) path() string             { return "/v1/messages" }
+func (anthropic) place(a *asked) error     { return a.inBody("/v1/messages") }
 func (anthropic) key(h http.Header) string { return h.Get("X-Api-Key") }
 
 func (anthropic) refuse(status int, message string) any {

@@ -10,7 +10,7 @@ import (
 // openaiResponses speaks Responses and nothing else.
 type openaiResponses struct{}
 
-func (openaiResponses) path() string             { return "/v1/responses" }
+func (openaiResponses) place(a *asked) error     { return a.inBody("/v1/responses") }
 func (openaiResponses) key(h http.Header) string { return bearer(h) }
 
 func (openaiResponses) refuse(status int, message string) any {

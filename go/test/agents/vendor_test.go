@@ -83,7 +83,7 @@ type script func(a *asked) (reply, error)
 // dialect is a vendor's protocol: it reads requests as strictly as the vendor,
 // and writes answers.
 type dialect interface {
-	path() string
+	place(a *asked) error // checks where a call arrived, and finds its model and whether it streams
 	key(h http.Header) string
 	read(a *asked) error
 	stream(a *asked, r reply) []string // frames, without the blank line after them
@@ -178,14 +178,12 @@ func (v *vendor) hear(r *http.Request) (*asked, error) {
 	if err := json.Unmarshal(raw, &a.Raw); err != nil {
 		return nil, fmt.Errorf("%s: %w", a.Path, err)
 	}
-	a.Model, _ = a.Raw["model"].(string)
-	a.Stream, _ = a.Raw["stream"].(bool)
 	v.mu.Lock()
 	v.calls = append(v.calls, a)
 	a.Number = len(v.calls)
 	v.mu.Unlock()
-	if a.Path != v.speaks.path() {
-		return nil, fmt.Errorf("path %s, want %s", a.Path, v.speaks.path())
+	if err := v.speaks.place(a); err != nil {
+		return nil, err
 	}
 	if key := v.speaks.key(a.Header); key != vendorKey {
 		return nil, fmt.Errorf("key %q", key)
@@ -218,6 +216,15 @@ func (v *vendor) cut(w http.ResponseWriter, a *asked) {
 	frames := v.speaks.stream(a, reply{Text: "This sentence has no"})
 	v.say(w, frames[:len(frames)/2+1])
 	panic(http.ErrAbortHandler)
+}
+
+// inBody is the place of a call that says everything in its body.
+func (a *asked) inBody(path string) error {
+	a.Model, a.Stream = text(a.Raw, "model"), a.Raw["stream"] == true
+	if a.Path != path {
+		return fmt.Errorf("path %s, want %s", a.Path, path)
+	}
+	return nil
 }
 
 // bearer is the key of OpenAI and those who follow it.

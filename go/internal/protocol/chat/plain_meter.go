@@ -29,6 +29,9 @@ func (m *plainMeter) Observe(frame []byte) protocol.Verdict {
 		return m.plain()
 	case string(data) == done:
 		return protocol.Last
+	case m.head.Operation == llm.Recall:
+		m.begun = true
+		return m.again(data)
 	case string(ev.Name) == "error":
 		c := complaintIn(data)
 		return m.fail(c.toError())
@@ -92,7 +95,7 @@ func (m *plainMeter) whole(body []byte) protocol.Verdict {
 	if c.read(body) != nil {
 		return protocol.Last
 	}
-	if m.head.Operation != llm.Files && m.head.Operation != llm.Batches { // there an error is a thing of the past
+	if !m.past() {
 		if failure := c.failure(); failure != nil {
 			return m.fail(failure)
 		}
@@ -102,10 +105,33 @@ func (m *plainMeter) whole(body []byte) protocol.Verdict {
 	return protocol.Last
 }
 
+// past reports whether an answer tells of what was made before: an error in it
+// is none of this call, and what was used is told with every look at it.
+func (m *plainMeter) past() bool {
+	switch m.head.Operation {
+	case llm.Files, llm.Batches, llm.Recall:
+		return true
+	default:
+		return false
+	}
+}
+
+// again reads a frame of a response that is streamed once more.
+func (m *plainMeter) again(data []byte) protocol.Verdict {
+	switch textOf(jsonscan.Get(data, "type")) {
+	case "response.completed", "response.incomplete", "response.failed", "response.cancelled":
+		m.stop.Reason = llm.StopEnd
+		return protocol.Last
+	case "error": // the stream may end with it
+		m.stop.Reason = llm.StopEnd
+	}
+	return protocol.Content
+}
+
 // read takes over the usage, in whichever shape it is told.
 func (m *plainMeter) read(body []byte) bool {
-	if m.head.Operation == llm.Files || m.head.Operation == llm.Batches {
-		return false // what a batch used is told again with every look at it
+	if m.past() {
+		return false
 	}
 	v := jsonscan.Get(body, "usage")
 	if jsonscan.KindOf(v) != jsonscan.Object {

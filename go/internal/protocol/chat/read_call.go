@@ -2,8 +2,6 @@ package chat
 
 import (
 	"bytes"
-	"crypto/rand"
-	"strconv"
 
 	"github.com/tokligence/tokligence-gateway/go/internal/jsonscan"
 	"github.com/tokligence/tokligence-gateway/go/internal/llm"
@@ -129,20 +127,10 @@ func (r *reader) newCall(p *piece) *call {
 		b.Kind, b.Plain = llm.CustomTool, true
 	}
 	if b.ID == "" {
-		b.ID = r.inventID()
+		b.ID = protocol.InventCallID(r.id, len(r.calls))
 	}
 	r.calls = append(r.calls, call{wire: p.wire, id: b.ID, index: r.begin(b)})
 	return &r.calls[len(r.calls)-1]
-}
-
-// inventID names a call that the server left without an id. It must not come
-// again in the conversation.
-func (r *reader) inventID() string {
-	seed := r.id
-	if seed == "" {
-		seed = rand.Text()
-	}
-	return protocol.CallID("/" + seed + "/" + strconv.Itoa(len(r.calls)))
 }
 
 func unescaped(inner []byte) string {

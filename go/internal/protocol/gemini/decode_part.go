@@ -154,8 +154,9 @@ func (d *decoder) call(at *protocol.Path, p *part) (llm.Block, error) {
 	return c, err
 }
 
-// mintID is the id of the nth call of a conversation that names none. Any
-// process makes the same.
+// mintID is the id of the nth call of a request that names none. Any process
+// makes the same. It names a call within the request only: the next answer may
+// have calls of its own.
 func mintID(n int) string { return fmt.Sprintf("call_%d", n) }
 
 // response reads what a tool answered.

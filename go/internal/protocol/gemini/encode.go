@@ -23,7 +23,6 @@ type encoder struct {
 
 	extras   map[string][]llm.Opaque // own fields, by the path of their parent
 	speeches []speech
-	calls    map[string]string // names of tools on the wire, by call id
 	tools    tools
 }
 
@@ -36,7 +35,7 @@ func (*Codec) EncodeRequest(req *llm.Request, to protocol.Target) ([]byte, []llm
 	if err := protocol.CheckState(req, origin); err != nil {
 		return nil, nil, err
 	}
-	e := &encoder{req: req, to: to, names: names, calls: map[string]string{}, out: make([]byte, 0, 4096)}
+	e := &encoder{req: req, to: to, names: names, out: make([]byte, 0, 4096)}
 	e.sortExtra()
 	for _, step := range [...]func() error{e.checkSettings, e.planTurns, e.planTools} {
 		if err := step(); err != nil {
@@ -132,6 +131,11 @@ func (e *encoder) writeSystem() {
 		default:
 			e.note(llm.Lost, at, notSupported)
 		}
+	}
+	if e.formatByWords() {
+		words, reason := protocol.FormatWords(e.req.Format)
+		parts = append(parts, textPart(words))
+		e.note(llm.Approximated, "response_format", reason)
 	}
 	if len(parts) > 0 {
 		e.out = append(appendArray(append(e.key(e.out, "systemInstruction"), `{"parts":`...), parts), '}')

@@ -32,7 +32,7 @@ func (e *encoder) writeContents() error {
 // parts writes the parts of a speech. A signature without words of its own
 // belongs to the text before it; the first call of a step must have one.
 func (e *encoder) parts(s speech) ([][]byte, error) {
-	var parts [][]byte
+	var parts, behind [][]byte
 	open := false // the last part is text without a signature
 	called := false
 	for _, it := range s.items {
@@ -50,6 +50,13 @@ func (e *encoder) parts(s speech) ([][]byte, error) {
 		case llm.ToolCall:
 			part = e.callPart(b, it, !called)
 			called = true
+		case llm.ToolResult:
+			var outside [][]byte
+			var err error
+			if part, outside, err = e.resultPart(b, it); err != nil {
+				return nil, err
+			}
+			behind = append(behind, outside...)
 		default:
 			_, text = it.block.(llm.Text)
 			var err error
@@ -62,7 +69,7 @@ func (e *encoder) parts(s speech) ([][]byte, error) {
 			open = text
 		}
 	}
-	if len(parts) == 0 {
+	if parts = append(parts, behind...); len(parts) == 0 {
 		parts = append(parts, textPart("(continued)"))
 	}
 	return parts, nil
@@ -75,8 +82,6 @@ func (e *encoder) part(b llm.Block, it item) ([]byte, error) {
 		return textPart(b.Text), nil
 	case llm.Media:
 		return e.mediaPart(b, it)
-	case llm.ToolResult:
-		return e.resultPart(b, it)
 	case llm.Opaque:
 		return b.Raw, nil
 	case llm.Refusal:
@@ -145,7 +150,8 @@ func objectOf(arguments string) (object string, mended bool) {
 }
 
 // resultPart writes what a tool said: its words in one member, media beside.
-func (e *encoder) resultPart(r llm.ToolResult, it item) ([]byte, error) {
+// Only content has a place in a result; outside are media that are elsewhere.
+func (e *encoder) resultPart(r llm.ToolResult, it item) (result []byte, outside [][]byte, err error) {
 	var words []string
 	var parts [][]byte
 	for _, b := range r.Blocks {
@@ -159,19 +165,22 @@ func (e *encoder) resultPart(r llm.ToolResult, it item) ([]byte, error) {
 		case llm.Media:
 			part, err := e.mediaPart(b, it)
 			if err != nil {
-				return nil, err
+				return nil, nil, err
 			}
-			parts = append(parts, part)
+			switch said := jsonscan.Get(part, "text"); {
+			case said != nil:
+				words = append(words, text(said))
+			case jsonscan.Get(part, "fileData") != nil:
+				outside = append(outside, part)
+			default:
+				parts = append(parts, part)
+			}
 		default:
 			e.note(llm.Lost, e.at(it), "not_allowed_in_a_tool_result")
 		}
 	}
-	name := e.calls[r.CallID]
-	if name == "" {
-		name = e.names.Out("", toolName(r.Kind, r.Name))
-	}
 	dst := jsonscan.AppendString([]byte(`{"functionResponse":{"id":`), r.CallID)
-	dst = jsonscan.AppendString(append(dst, `,"name":`...), name)
+	dst = jsonscan.AppendString(append(dst, `,"name":`...), r.Name)
 	member := "output"
 	if r.Failed {
 		member = "error"
@@ -181,5 +190,5 @@ func (e *encoder) resultPart(r llm.ToolResult, it item) ([]byte, error) {
 	if len(parts) > 0 {
 		dst = appendArray(append(dst, `,"parts":`...), parts)
 	}
-	return append(dst, "}}"...), nil
+	return append(dst, "}}"...), outside, nil
 }

@@ -106,13 +106,20 @@ func (e *encoder) writeStops(stops []string) {
 
 func (e *encoder) writeFormat() {
 	f := e.req.Format
-	if f == nil {
+	if f == nil || e.formatByWords() {
 		return
 	}
 	e.out = append(e.key(e.out, "responseMimeType"), `"application/json"`...)
 	if f.Schema != nil {
 		e.out = append(e.key(e.out, "responseJsonSchema"), f.Schema...)
 	}
+}
+
+// formatByWords reports whether the format is part of the system prompt: models
+// from before those that think by levels refuse one beside functions.
+func (e *encoder) formatByWords() bool {
+	older := e.to.Thinking == "budget" || e.to.Thinking == "none"
+	return e.req.Format != nil && older && len(e.tools.functions) > 0
 }
 
 // writeThinking writes thinkingConfig: a level where the model is known to
@@ -169,6 +176,9 @@ func (e *encoder) appendDepth(dst []byte, r *llm.Reasoning) []byte {
 	if !ok {
 		return dst
 	}
+	if r.Budget != nil && *r.Budget != budget && !r.Disabled {
+		e.note(llm.Approximated, "reasoning", "clamped")
+	}
 	return appendInt(e.key(dst, "thinkingBudget"), int64(budget))
 }
 
@@ -195,8 +205,12 @@ func levelOf(r *llm.Reasoning) string {
 	return "HIGH"
 }
 
-// maxBudget is the most tokens that may be given for thinking.
-const maxBudget = 32768
+// Every model that thinks by budget takes these tokens to think with, some a
+// few more or less.
+const (
+	minBudget = 512
+	maxBudget = 24576
+)
 
 // budgetOf returns the tokens to think with, as the vendor's own layer for
 // other protocols maps efforts; -1 leaves it to the model.
@@ -204,17 +218,17 @@ func budgetOf(r *llm.Reasoning) (int, bool) {
 	switch {
 	case off(r):
 		return 0, true
+	case r.Budget != nil && *r.Budget < 0:
+		return -1, true
 	case r.Budget != nil:
-		return min(*r.Budget, maxBudget), true
+		return max(minBudget, min(*r.Budget, maxBudget)), true
 	}
 	switch r.Effort {
 	case "minimal", "low":
 		return 1024, true
 	case "medium":
 		return 8192, true
-	case "high":
-		return 24576, true
-	case "xhigh", "max":
+	case "high", "xhigh", "max":
 		return maxBudget, true
 	}
 	return -1, r.Adaptive

@@ -182,7 +182,8 @@ func (e *encoder) pair() {
 	e.speeches = out
 }
 
-// answers returns the results of the calls in the speech at i.
+// answers returns the results of the calls in the speech at i, under the names
+// that their calls have on the wire.
 func (e *encoder) answers(i int, results map[string][]place, given map[place]bool) []item {
 	var out []item
 	for _, it := range e.speeches[i].items {
@@ -190,7 +191,7 @@ func (e *encoder) answers(i int, results map[string][]place, given map[place]boo
 		if !ok {
 			continue
 		}
-		e.calls[call.ID] = e.names.Out(call.Namespace, toolName(call.Kind, call.Name))
+		name := e.names.Out(call.Namespace, toolName(call.Kind, call.Name))
 		found := false
 		for n, where := range results[call.ID] {
 			if where.speech <= i {
@@ -199,6 +200,10 @@ func (e *encoder) answers(i int, results map[string][]place, given map[place]boo
 			results[call.ID] = append(results[call.ID][:n:n], results[call.ID][n+1:]...)
 			given[where], found = true, true
 			result := e.speeches[where.speech].items[where.item]
+			if r, ok := result.block.(llm.ToolResult); ok {
+				r.Name = name
+				result.block = r
+			}
 			if where.speech > i+1 {
 				e.note(llm.Approximated, e.at(result), "tool_result_moved_to_its_call")
 			}
@@ -208,7 +213,7 @@ func (e *encoder) answers(i int, results map[string][]place, given map[place]boo
 		if !found {
 			e.note(llm.Approximated, e.at(it), "tool_result_missing")
 			out = append(out, item{turn: -1, block: llm.ToolResult{
-				CallID: call.ID, Failed: true, Blocks: []llm.Block{llm.Text{Text: interrupted}},
+				CallID: call.ID, Name: name, Failed: true, Blocks: []llm.Block{llm.Text{Text: interrupted}},
 			}})
 		}
 	}

@@ -231,6 +231,19 @@ func TestTraps(t *testing.T) {
 			t.Errorf("%+v", a)
 		}
 	})
+	t.Run("unnamed calls", func(t *testing.T) { // the ids that calls get do not come again in the next answer
+		seen := map[string]bool{}
+		for _, id := range []string{"", "", `,"responseId":"a"`, `,"responseId":"b"`} {
+			body := `{"candidates":[{"content":{"parts":[{"functionCall":{"name":"f"}},{"functionCall":{"name":"f"}}]},"finishReason":"STOP"}]` + id + `}`
+			for _, b := range read(t, []byte(body), false).Blocks {
+				call := b.(llm.ToolCall)
+				if seen[call.ID] || protocol.CallID(call.ID) != call.ID {
+					t.Errorf("id %q", call.ID)
+				}
+				seen[call.ID] = true
+			}
+		}
+	})
 	t.Run("T32", func(t *testing.T) { // the signature of a call is kept
 		body := `{"candidates":[{"content":{"parts":[{"functionCall":{"name":"f"},"thoughtSignature":"c2ln"}]},"finishReason":"STOP"}]}`
 		if a := read(t, []byte(body), false); a.Blocks[0].(llm.ToolCall).Seal != "c2ln" {

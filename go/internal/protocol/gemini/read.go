@@ -17,7 +17,8 @@ type reader struct {
 	protocol.Feed
 
 	started       bool
-	current       kind // of the open block
+	id            string // of the answer
+	current       kind   // of the open block
 	blocks, calls int
 	args          *args // of a call that comes in pieces
 	seal          string
@@ -115,7 +116,7 @@ func (r *reader) chunk(v []byte) {
 		return
 	}
 	if !r.started {
-		r.started = true
+		r.started, r.id = true, meta.ID
 		r.Emit(llm.Event{Type: llm.Start, Meta: &meta})
 	}
 	if u, ok := readUsage(usage); ok {

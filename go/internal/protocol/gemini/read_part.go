@@ -119,7 +119,7 @@ func (r *reader) call(p *part) {
 	}
 	if r.args == nil || name != "" {
 		if id == "" {
-			id = mintID(r.calls)
+			id = protocol.InventCallID(r.id, r.calls)
 		}
 		r.calls++
 		r.open(callOpen, llm.ToolCall{ID: id, Name: name, Kind: llm.FunctionTool})

@@ -3,6 +3,7 @@ package messages
 import (
 	"github.com/tokligence/tokligence-gateway/go/internal/jsonscan"
 	"github.com/tokligence/tokligence-gateway/go/internal/llm"
+	"github.com/tokligence/tokligence-gateway/go/internal/protocol"
 )
 
 // shape is how the model is made to answer in a given form.
@@ -20,8 +21,7 @@ func (e *encoder) planShape() error {
 	case f == nil:
 		return nil
 	case f.Schema == nil:
-		e.shape.instruction = "Answer with one JSON value and nothing else: no words around it, no code fence."
-		e.note(llm.Approximated, "response_format", "json_by_instruction")
+		e.shapeByWords(f)
 	case e.to.Schemas != nil && *e.to.Schemas, e.to.Schemas == nil && e.to.Native:
 		e.shape.schema = f.Schema
 		if closed, changed := closeObjects(f.Schema); changed {
@@ -29,14 +29,19 @@ func (e *encoder) planShape() error {
 			e.note(llm.Approximated, "response_format", "additional_properties_closed")
 		}
 	case len(e.tools) > 0, e.thinks(), e.to.Quirks.NoForcedTool, jsonscan.KindOf(jsonscan.Get(f.Schema, "properties")) != jsonscan.Object:
-		e.shape.instruction = "Answer with JSON that fits this JSON Schema and nothing else: no words around it, no code fence.\n" + string(f.Schema)
-		e.note(llm.Approximated, "response_format", "schema_by_instruction")
+		e.shapeByWords(f)
 	default:
 		e.shape.forced = true
 		raw := append([]byte(`{"name":"`+jsonTool+`","description":"Give the answer.","input_schema":`), f.Schema...)
 		e.tools = append(e.tools, sentTool{jsonTool, append(raw, '}')})
 	}
 	return nil
+}
+
+func (e *encoder) shapeByWords(f *llm.Format) {
+	words, reason := protocol.FormatWords(f)
+	e.shape.instruction = words
+	e.note(llm.Approximated, "response_format", reason)
 }
 
 // thinks reports whether the model will be asked to think, beside which no

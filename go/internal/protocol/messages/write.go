@@ -27,7 +27,8 @@ type writer struct {
 	done     bool
 	index    int // of the block that is open, or the next
 	live     liveBlock
-	content  int64 // bytes of deltas written
+	held     string // a seal without words that waits for the block behind it
+	content  int64  // bytes of deltas written
 	body     []bodyBlock
 }
 
@@ -156,6 +157,7 @@ func (w *writer) failed(err *llm.Error) {
 func (w *writer) finish(stop llm.Stop) {
 	w.begin(nil)
 	w.done = true
+	w.dropHeld()
 	w.ending.stop = stop
 	w.estimate()
 	if !w.head.Stream {

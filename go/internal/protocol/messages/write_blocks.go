@@ -21,6 +21,7 @@ const (
 // clients send empty blocks back, and those are refused.
 func (w *writer) open(b llm.Block) {
 	w.begin(nil)
+	w.writeHeld()
 	w.live = liveBlock{block: b, text: w.live.text[:0]}
 	call, ok := b.(llm.ToolCall)
 	if !ok {
@@ -143,14 +144,13 @@ func (w *writer) closeThought(t llm.Thought, seal string) {
 		signature = w.wrap(sealKind(t), t.ID, seal)
 	}
 	switch {
-	case !w.head.Stream:
-		w.foldThought(signature, redacted)
 	case redacted:
-		w.startFrame()
-		w.out = jsonscan.AppendString(append(w.out, `{"type":"redacted_thinking","data":`...), signature)
-		w.out = append(w.out, "}}"...)
-		w.endFrame()
-		w.stopFrame()
+		w.held = signature
+		if own {
+			w.writeHeld()
+		}
+	case !w.head.Stream:
+		w.foldThought(signature)
 	default:
 		if !w.live.opened {
 			w.openFrame(`{"type":"thinking","thinking":"","signature":""}}`)
@@ -160,6 +160,35 @@ func (w *writer) closeThought(t llm.Thought, seal string) {
 		w.out = append(w.out, "}}"...)
 		w.endFrame()
 		w.stopFrame()
+	}
+}
+
+// writeHeld writes the seal that waits, if there is one.
+func (w *writer) writeHeld() {
+	signature := w.held
+	if w.held = ""; signature == "" {
+		return
+	}
+	raw := append(jsonscan.AppendString([]byte(`{"type":"redacted_thinking","data":`), signature), '}')
+	if !w.head.Stream {
+		w.body = append(w.body, bodyBlock{raw: raw})
+		return
+	}
+	w.startFrame()
+	w.out = append(append(w.out, raw...), '}')
+	w.endFrame()
+	w.stopFrame()
+}
+
+// dropHeld ends an answer. Clients take its last block for what it says, and
+// would see nothing behind words; what signs mere words need not come back.
+func (w *writer) dropHeld() {
+	if w.index == 0 && len(w.body) == 0 {
+		w.writeHeld()
+		return
+	}
+	if w.held != "" {
+		w.note(llm.Dropped, "content", "seal_behind_the_answer")
 	}
 }
 

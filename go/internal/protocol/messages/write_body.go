@@ -28,12 +28,9 @@ func (w *writer) foldText(cited []llm.Opaque) {
 	w.body = append(w.body, bodyBlock{raw: append(raw, '}')})
 }
 
-func (w *writer) foldThought(signature string, redacted bool) {
-	raw := []byte(`{"type":"redacted_thinking","data":`)
-	if !redacted {
-		raw = append([]byte(`{"type":"thinking","thinking":"`), w.live.text...)
-		raw = append(raw, `","signature":`...)
-	}
+func (w *writer) foldThought(signature string) {
+	raw := append([]byte(`{"type":"thinking","thinking":"`), w.live.text...)
+	raw = append(raw, `","signature":`...)
 	w.body = append(w.body, bodyBlock{raw: append(jsonscan.AppendString(raw, signature), '}')})
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -51,6 +52,41 @@ func TestSealsTravel(t *testing.T) {
 				}
 				if len(blocks) != 2 || blocks[0] != llm.Block(c.want) {
 					t.Errorf("got %+v, want %+v", blocks, c.want)
+				}
+			})
+		}
+	}
+}
+
+// Clients take the last block of an answer for what it says: a seal without
+// words stands before another block, or alone, but never behind the answer.
+func TestSealBehindTheAnswer(t *testing.T) {
+	seal := func(i int) []llm.Event {
+		return []llm.Event{begin(i, llm.Thought{Redacted: true}), {Type: llm.BlockEnd, Index: i, Seal: "enc"}}
+	}
+	said := []llm.Event{begin(0, llm.Text{}), delta(0, "a"), end(0)}
+	for name, c := range map[string]struct {
+		events []llm.Event
+		kinds  string
+	}{
+		"behind text":           {slices.Concat(said, seal(1), []llm.Event{stop(llm.StopEnd)}), "text"},
+		"between text and call": {slices.Concat(said, seal(1), []llm.Event{begin(2, llm.ToolCall{ID: "c", Name: "f"}), delta(2, "{}"), end(2), stop(llm.StopTools)}), "text redacted_thinking tool_use"},
+		"two before text":       {slices.Concat(seal(0), seal(1), []llm.Event{begin(2, llm.Text{}), delta(2, "a"), end(2), stop(llm.StopEnd)}), "redacted_thinking redacted_thinking text"},
+		"alone":                 {slices.Concat(seal(0), []llm.Event{stop(llm.StopLength)}), "redacted_thinking"},
+	} {
+		for _, streamed := range []bool{true, false} {
+			t.Run(name, func(t *testing.T) {
+				out, _ := render(t, slices.Concat([]llm.Event{chatMeta()}, c.events), protocol.Head{Stream: streamed})
+				var blocks []struct{ Type string }
+				if err := json.Unmarshal([]byte(contentOf(t, out, streamed)), &blocks); err != nil {
+					t.Fatal(err)
+				}
+				var kinds []string
+				for _, b := range blocks {
+					kinds = append(kinds, b.Type)
+				}
+				if got := strings.Join(kinds, " "); got != c.kinds {
+					t.Errorf("got %s, want %s", got, c.kinds)
 				}
 			})
 		}

@@ -84,3 +84,29 @@ func BenchmarkCount(b *testing.B) {
 		tok.Count(text)
 	}
 }
+
+// TestLongRuns counts what is one piece, however long: in bounded memory, and
+// not far from what the parts of it are.
+func TestLongRuns(t *testing.T) {
+	for _, name := range []string{bpe.O200K, bpe.CL100K} {
+		tok := bpe.Find(name)
+		for _, unit := range []string{"a", " ", "\n", "!", "中", "\u0301"} {
+			text := strings.Repeat(unit, 1<<20/len(unit))
+			small := tok.Count(text[:(4<<10)/len(unit)*len(unit)])
+			want := small * int64(len(text)) / (4 << 10)
+			if n := tok.Count(text); n < want*9/10 || n > want+int64(len(text)/256)+want/5 {
+				t.Errorf("%s, %q: %d tokens, about %d expected", name, unit, n, want)
+			}
+		}
+	}
+}
+
+func BenchmarkLongRun(b *testing.B) {
+	tok := bpe.Find(bpe.O200K)
+	text := strings.Repeat("a", 1<<20)
+	b.SetBytes(int64(len(text)))
+	b.ReportAllocs()
+	for b.Loop() {
+		tok.Count(text)
+	}
+}

@@ -1,0 +1,48 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/tokligence/tokligence-gateway/go/internal/conversation"
+	"github.com/tokligence/tokligence-gateway/go/internal/identity"
+	"github.com/tokligence/tokligence-gateway/go/internal/llm"
+	"github.com/tokligence/tokligence-gateway/go/internal/protocol"
+	"github.com/tokligence/tokligence-gateway/go/internal/proxy"
+	"github.com/tokligence/tokligence-gateway/go/internal/route"
+)
+
+// elsewhere hands what is asked of an answer to the provider that keeps it.
+// The asker owns it. Once deleted there it is forgotten here.
+func (d *Door) elsewhere(c *gin.Context, who identity.Principal, rec conversation.Record, tail string) {
+	r, codec := c.Request, d.codecs[llm.Plain]
+	call := &proxy.Call{
+		ID: RequestID(c.Writer), Codec: codec, Started: time.Now(), Principal: who, Provider: rec.Provider,
+		Method: asGet(r.Method), Header: travelling(r.Header),
+		Query: queryOf(r, "stream", "starting_after", "include", "include[]", "include_obfuscation", "after", "before", "limit", "order"),
+		Head: protocol.Head{
+			Operation: llm.Recall, RequestID: RequestID(c.Writer), Verbatim: true,
+			Stream: r.Method == http.MethodGet && c.Query("stream") == "true",
+		},
+	}
+	var err error
+	if call.Path, err = below(rec.ID, tail); err == nil {
+		err = d.proxy.Serve(r.Context(), c.Writer, call)
+	}
+	if err != nil {
+		if llm.AsError(err).Code == route.CodeUnsupported {
+			err = missing(rec.ID, conversation.ErrNotFound) // it keeps none
+		}
+		d.refuse(c.Writer, codec, call.Head, err)
+		return
+	}
+	if r.Method != http.MethodDelete {
+		return
+	}
+	if err := d.room.Delete(context.WithoutCancel(r.Context()), rec.Owner, rec.ID); err != nil {
+		d.log.Warn("a deleted response is remembered until it expires", "id", rec.ID, "error", err.Error())
+	}
+}
