@@ -13,7 +13,7 @@ type Insert struct {
 
 // Telling returns what makes a history say the words at its end. Some servers
 // of Chat refuse a user who speaks right after a tool, so its tools say them.
-// Those of Messages and Responses do so if inResult asks for it, which is for
+// Those of other protocols do so if inResult asks for it, which is for
 // a history that becomes Chat; else the words stand beside the result.
 func Telling(p llm.Protocol, history []byte, words string, inResult bool) (Insert, bool) {
 	it := jsonscan.Backward(history)
@@ -50,6 +50,11 @@ func Telling(p llm.Protocol, history []byte, words string, inResult bool) (Inser
 		}
 		return Insert{end, block(`,{"type":"message","role":"user","content":[{"type":"input_text","text":`, text, `}]}`)}, true
 	case llm.Gemini:
+		if inResult {
+			if in, ok := intoResponse(last, start, text); ok {
+				return in, true
+			}
+		}
 		return Insert{end, block(`,{"role":"user","parts":[{"text":`, text, `}]}`)}, true
 	default:
 		return Insert{}, false
@@ -88,6 +93,32 @@ func intoResult(result []byte, at int, name, form, words string) (Insert, bool) 
 	default:
 		return Insert{}, false
 	}
+}
+
+// intoResponse makes the text a member of what the last part of a content says
+// that a function gave, if that is what it is.
+func intoResponse(content []byte, at int, text []byte) (Insert, bool) {
+	parts := member(content, "parts")
+	it := jsonscan.Backward(content[parts.Start:parts.End])
+	if !it.Next() {
+		return Insert{}, false
+	}
+	part := it.Value()
+	start, _ := it.Span()
+	given := member(part, "functionResponse")
+	if given.End == 0 {
+		given = member(part, "function_response")
+	}
+	response := member(part[given.Start:given.End], "response")
+	v := part[given.Start:given.End][response.Start:response.End]
+	if jsonscan.KindOf(v) != jsonscan.Object {
+		return Insert{}, false
+	}
+	head := `,"gateway_note":`
+	if members := jsonscan.Members(v); !members.Next() {
+		head = head[1:]
+	}
+	return Insert{at + parts.Start + start + given.Start + response.End - 1, block(head, text, "")}, true
 }
 
 // member returns where the value of a member lies, the last of that name.

@@ -171,7 +171,7 @@ func TestModelOfAnAgentThatRepeatsItselfIsTold(t *testing.T) {
 
 // TestToldChatServerSeesNoUserAfterATool is about servers that refuse one.
 func TestToldChatServerSeesNoUserAfterATool(t *testing.T) {
-	for _, p := range []llm.Protocol{llm.Messages, llm.Responses} {
+	for _, p := range []llm.Protocol{llm.Messages, llm.Responses, llm.Gemini} {
 		up := &upstream{name: "u", plays: []play{whole(wholeAnswer(llm.Chat))}}
 		b := newBench(t, setup{codecs: allCodecs(), policy: proxy.Policy{Loop: breaker}}, candidate(up, llm.Chat))
 		post(t, b, p, looping(p, 3, false))
