@@ -242,14 +242,22 @@ func TestTellingInAResult(t *testing.T) {
 		},
 		{"an output", llm.Responses, `[{"type":"function_call_output","output":""}]`, `[{"type":"function_call_output","output":"stop"}]`},
 		{"parts of an output", llm.Responses, `[{"type":"custom_tool_call_output","output":[]}]`, `[{"type":"custom_tool_call_output","output":[{"type":"input_text","text":"stop"}]}]`},
-		{"a response", llm.Gemini, `[{"parts":[{"functionResponse":{"response":{"output":"x"},"name":"t"}}]}]`,
-			`[{"parts":[{"functionResponse":{"response":{"output":"x","gateway_note":"stop"},"name":"t"}}]}]`},
-		{"an empty response", llm.Gemini, `[{"parts":[{"function_response":{"name":"t","response":{ }}} ]}]`,
-			`[{"parts":[{"function_response":{"name":"t","response":{ "gateway_note":"stop"}}} ]}]`},
-		{"no response", llm.Gemini, `[{"parts":[{"functionResponse":{"name":"t"}}]}]`,
-			`[{"parts":[{"functionResponse":{"name":"t"}}]},{"role":"user","parts":[{"text":"stop"}]}]`},
-		{"a text after a response", llm.Gemini, `[{"parts":[{"functionResponse":{"response":{}}},{"text":"y"}]}]`,
-			`[{"parts":[{"functionResponse":{"response":{}}},{"text":"y"}]},{"role":"user","parts":[{"text":"stop"}]}]`},
+		{
+			"a response", llm.Gemini, `[{"parts":[{"functionResponse":{"response":{"output":"x"},"name":"t"}}]}]`,
+			`[{"parts":[{"functionResponse":{"response":{"output":"x","gateway_note":"stop"},"name":"t"}}]}]`,
+		},
+		{
+			"an empty response", llm.Gemini, `[{"parts":[{"function_response":{"name":"t","response":{ }}} ]}]`,
+			`[{"parts":[{"function_response":{"name":"t","response":{ "gateway_note":"stop"}}} ]}]`,
+		},
+		{
+			"no response", llm.Gemini, `[{"parts":[{"functionResponse":{"name":"t"}}]}]`,
+			`[{"parts":[{"functionResponse":{"name":"t"}}]},{"role":"user","parts":[{"text":"stop"}]}]`,
+		},
+		{
+			"a text after a response", llm.Gemini, `[{"parts":[{"functionResponse":{"response":{}}},{"text":"y"}]}]`,
+			`[{"parts":[{"functionResponse":{"response":{}}},{"text":"y"}]},{"role":"user","parts":[{"text":"stop"}]}]`,
+		},
 		{"an output of another form", llm.Responses, `[{"type":"shell_call_output","output":[{"a":1}]}]`, `[{"type":"shell_call_output","output":[{"a":1}]},` + item + `]`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
