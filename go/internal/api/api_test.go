@@ -141,6 +141,7 @@ type gateway struct {
 }
 
 type setup struct {
+	loop   guard.Loop
 	limits api.Limits
 	auth   guest
 	routes []route.Rule
@@ -190,7 +191,7 @@ func open(t *testing.T, s setup, ups ...*upstream) *gateway {
 	}
 	g.ledger, g.store = ledgertest.New(t, ledger.Options{})
 	g.router = route.New(o)
-	p := proxy.New(proxy.Options{Codecs: s.codecs, Planner: g.router, Recorder: g.ledger, Observer: &g.count, Log: log})
+	p := proxy.New(proxy.Options{Codecs: s.codecs, Planner: g.router, Recorder: g.ledger, Observer: &g.count, Log: log, Policy: proxy.Policy{Loop: s.loop}})
 	t.Cleanup(p.Close)
 	g.shelf = &shelf{kept: map[string]conversation.Record{}}
 	room := conversation.New(conversation.Options{Shelf: g.shelf, Log: log, TTL: time.Hour, MaxBytes: 1 << 16})

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tokligence/tokligence-gateway/go/internal/conversation"
+	"github.com/tokligence/tokligence-gateway/go/internal/guard"
 	"github.com/tokligence/tokligence-gateway/go/internal/identity"
 	"github.com/tokligence/tokligence-gateway/go/internal/llm"
 	"github.com/tokligence/tokligence-gateway/go/internal/protocol"
@@ -62,7 +63,7 @@ func (*shelf) SweepResponses(context.Context, time.Time, int) (int64, error) { r
 func stateful(t *testing.T, ups ...*upstream) *gateway {
 	all := codecs()
 	all[llm.Responses] = responses.New(protocol.NewSealer(make([]byte, 32)))
-	return open(t, setup{codecs: all, auth: func(key string) (identity.Principal, error) {
+	return open(t, setup{codecs: all, loop: guard.Loop{Stop: 2}, auth: func(key string) (identity.Principal, error) {
 		who := identity.LocalOwner()
 		who.KeyID = key
 		return who, nil
@@ -125,6 +126,35 @@ func TestGoingOnFromAnAnswer(t *testing.T) {
 			}
 			if strings.Join(roles, " ") != "user assistant user assistant user" || strings.Join(words, " ") != "one two three" {
 				t.Errorf("the upstream was sent %s", sent)
+			}
+		})
+	}
+}
+
+// TestGoingOnFromAnEndedTurn wants the answer of the loop breaker to be as
+// good to go on from as any, and the history behind it to count.
+func TestGoingOnFromAnEndedTurn(t *testing.T) {
+	for name, stream := range map[string]string{"whole": "false", "streamed": "true"} {
+		t.Run(name, func(t *testing.T) {
+			up := openAI()
+			g := stateful(t, up)
+			call := func(id string) string {
+				return `{"type":"function_call","call_id":"` + id + `","name":"sh","arguments":"{}"},{"type":"function_call_output","call_id":"` + id + `","output":"no"}`
+			}
+			_, first := g.asks(t, http.MethodPost, "/v1/responses", `{"model":"gpt-5","instructions":"be brief","input":[`+call("1")+`]}`)
+			_, ended := g.asks(t, http.MethodPost, "/v1/responses",
+				`{"model":"gpt-5","instructions":"be brief","input":[`+call("2")+`],"previous_response_id":"`+first["id"].(string)+`","stream":`+stream+`}`)
+			id, _ := ended["id"].(string)
+			status, read := g.asks(t, http.MethodGet, "/v1/responses/"+id, "")
+			if text, _ := json.Marshal(read); status != 200 || ended["store"] != true || !strings.Contains(string(text), "has ended this turn") {
+				t.Fatalf("read as %d %v", status, read)
+			}
+			if ended["instructions"] != "be brief" || ended["previous_response_id"] != first["id"] {
+				t.Errorf("the answer repeats nothing of its request: %v", ended)
+			}
+			status, _ = g.asks(t, http.MethodPost, "/v1/responses", `{"model":"gpt-5","input":"try something else","previous_response_id":"`+id+`"}`)
+			if sent, _ := up.last(); status != 200 || !strings.Contains(sent, "has ended this turn") || !strings.Contains(sent, "try something else") {
+				t.Errorf("%d, the upstream was sent %s", status, sent)
 			}
 		})
 	}

@@ -18,6 +18,7 @@ type TranslateOptions struct {
 	From, To llm.Protocol
 	Model    string // "": that of the request
 	Provider string // "": the vendor of the protocol
+	Stream   bool   // a request asks for a stream, even if its body does not say so
 	Strict   bool
 }
 
@@ -89,7 +90,8 @@ func TranslateRequest(cfg *config.Config, o TranslateOptions, body []byte) (out 
 	if _, err := protocol.Names(req); err != nil {
 		return out, err
 	}
-	to, err := t.target(cmp.Or(o.Model, head.Model))
+	req.Model, req.Stream = cmp.Or(o.Model, head.Model), o.Stream || head.Stream
+	to, err := t.target(req.Model)
 	if err != nil {
 		return out, err
 	}

@@ -27,7 +27,7 @@ func (c *command) routeExplain() *cobra.Command {
 				return err
 			}
 			defer r.Close()
-			if err := oneOf("protocol", protocol, llm.Chat, llm.Responses, llm.Messages); err != nil {
+			if err := oneOf("protocol", protocol, llm.Chat, llm.Responses, llm.Messages, llm.Gemini); err != nil {
 				return err
 			}
 			if err := oneOf("operation", operation, llm.Generate, llm.CountTokens, llm.Embed); err != nil {
@@ -48,7 +48,7 @@ func (c *command) routeExplain() *cobra.Command {
 		}),
 	}
 	cmd.Flags().StringVar(&model, "model", "", "the model as a client writes it")
-	cmd.Flags().StringVar(&protocol, "protocol", string(llm.Chat), "what the client speaks: openai-chat, openai-responses or anthropic-messages")
+	cmd.Flags().StringVar(&protocol, "protocol", string(llm.Chat), "what the client speaks: openai-chat, openai-responses, anthropic-messages or gemini")
 	cmd.Flags().StringVar(&operation, "operation", string(llm.Generate), "generate, count_tokens or embed")
 	_ = cmd.MarkFlagRequired("model") // it exists
 	return cmd

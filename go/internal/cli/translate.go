@@ -16,7 +16,7 @@ import (
 )
 
 // protocolNames are the protocols as people write them.
-const protocolNames = "chat, responses or messages"
+const protocolNames = "chat, responses, messages or gemini"
 
 // protocolOf understands the short names and the long ones.
 func protocolOf(flag, name string) (llm.Protocol, error) {
@@ -27,6 +27,8 @@ func protocolOf(flag, name string) (llm.Protocol, error) {
 		return llm.Responses, nil
 	case "messages", string(llm.Messages):
 		return llm.Messages, nil
+	case string(llm.Gemini):
+		return llm.Gemini, nil
 	}
 	return "", usageError{fmt.Errorf("--%s %q: it is one of %s", flag, name, protocolNames)}
 }
@@ -65,6 +67,7 @@ func (c *command) translateCommand() *cobra.Command {
 		Long: "Show what becomes of a request in another protocol, and what is lost. The request is read from the input; nothing is sent\n" +
 			"anywhere. What it becomes goes to the output, the findings to people beside it. A protocol is one of " + protocolNames + ".",
 		Example: "  gateway translate --from responses --to messages --model claude-sonnet-4-5 < request.json\n" +
+			"  gateway translate --from gemini --to chat --model gpt-5 --stream < request.json\n" +
 			"  gateway translate --answer --from messages --to chat < stream.sse",
 		Args: cobra.NoArgs,
 		RunE: c.withConfig(func(_ *cobra.Command, cfg *config.Config, _ []string) error {
@@ -73,6 +76,12 @@ func (c *command) translateCommand() *cobra.Command {
 			o.To, err2 = protocolOf("to", to)
 			if err := errors.Join(err1, err2); err != nil {
 				return usageError{err}
+			}
+			switch {
+			case answer && o.Stream:
+				return usageError{errors.New("--stream is for requests: an answer shows itself whether it is a stream")}
+			case !answer && o.From == llm.Gemini && o.Model == "":
+				return usageError{errors.New("a request of gemini names its model in the path, not in the body: give it with --model")}
 			}
 			text, err := io.ReadAll(io.LimitReader(c.in, int64(cfg.Limits.BodyBytes)+1))
 			if err == nil && len(text) > int(cfg.Limits.BodyBytes) {
@@ -95,6 +104,7 @@ func (c *command) translateCommand() *cobra.Command {
 	f.StringVar(&to, "to", "", "what it is to become: "+protocolNames)
 	f.StringVar(&o.Model, "model", "", "the model that is asked (default: that of the request)")
 	f.StringVar(&o.Provider, "provider", "", "the provider whose quirks count (default: the vendor of the protocol)")
+	f.BoolVar(&o.Stream, "stream", false, "ask for a stream (default: as the request says; one of gemini says it in its path)")
 	f.BoolVar(&o.Strict, "strict", false, "refuse what would be lost, as translation.strict does")
 	f.BoolVar(&answer, "answer", false, "the input is the answer of a provider, a body or a stream")
 	_ = errors.Join(cmd.MarkFlagRequired("from"), cmd.MarkFlagRequired("to")) // they exist

@@ -21,6 +21,9 @@ func TestTranslate(t *testing.T) {
 	const request = `{"model":"gpt-5","input":"hi","seed":1,"logit_bias":{"1":2}}`
 	const answer = `{"id":"a","type":"message","role":"assistant","model":"m","content":[{"type":"text","text":"yes"}],` +
 		`"stop_reason":"end_turn","usage":{"input_tokens":1,"output_tokens":2}}`
+	const gemini = `{"contents":[{"role":"user","parts":[{"text":"hi"}]}],"generationConfig":{"topK":3}}`
+	const geminiAnswer = `{"candidates":[{"content":{"parts":[{"text":"yes"}],"role":"model"},"finishReason":"STOP","index":0}],` +
+		`"usageMetadata":{"promptTokenCount":1,"candidatesTokenCount":2,"totalTokenCount":3}}`
 	for _, c := range []struct {
 		name  string
 		input string
@@ -38,7 +41,16 @@ func TestTranslate(t *testing.T) {
 		{"strict, for programs", request, "--from responses --to messages --strict --json", 1, []string{`"refused"`, `"class": "loss"`}, nil},
 		{"for programs", request, "--from responses --to messages --json", 0, []string{`"to": "anthropic-messages"`, `"body": {`, `"findings": [`}, nil},
 		{"no request", `{"model":"m"`, "--from chat --to messages", 1, nil, []string{"not valid JSON"}},
-		{"no protocol", request, "--from grpc --to chat", 2, nil, []string{"chat, responses or messages"}},
+		{"no protocol", request, "--from grpc --to chat", 2, nil, []string{"chat, responses, messages or gemini"}},
+		{"to gemini", request, "--from responses --to gemini --model gemini-2.5-pro", 0, []string{`"contents": [`, `"text": "hi"`}, []string{"logit_bias"}},
+		{"from gemini", gemini, "--from gemini --to chat --model other", 0, []string{`"model": "other"`, `"content": "hi"`}, []string{"void", "top_k"}},
+		{"from gemini, streamed", gemini, "--from gemini --to chat --model other --stream", 0, []string{`"stream": true`}, nil},
+		{"from gemini to no model", gemini, "--from gemini --to chat", 2, nil, []string{"--model", "path"}},
+		{"streamed, whatever it says", request, "--from responses --to messages --stream", 0, []string{`"stream": true`}, nil},
+		{"an answer of gemini", geminiAnswer, "--answer --from gemini --to messages", 0, []string{`"stop_reason": "end_turn"`, `"text": "yes"`}, nil},
+		{"a stream of gemini", "data: " + geminiAnswer + "\n\n", "--answer --from gemini --to responses", 0, []string{"event: response.completed"}, nil},
+		{"an answer for gemini", answer, "--answer --from messages --to gemini", 0, []string{`"finishReason": "STOP"`}, nil},
+		{"a streamed answer by flag", answer, "--answer --stream --from messages --to chat", 2, nil, []string{"--stream"}},
 		{"no provider", request, "--from responses --to chat --provider nobody", 1, nil, []string{`no provider "nobody"`}},
 		{"an answer", answer, "--answer --from messages --to chat", 0, []string{`"finish_reason": "stop"`, `"content": "yes"`}, nil},
 		{"a stream", "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"busy\"}}\n\n", "--answer --from messages --to chat", 1, nil, []string{"busy"}},

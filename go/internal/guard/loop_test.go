@@ -145,6 +145,10 @@ func TestOddHistories(t *testing.T) {
 			`{"role":"user","parts":[{"functionResponse":{"name":"t","response":{"id":1}}}]},` +
 			`{"role":"model","parts":[{"functionCall":{"name":"t"}}]},` +
 			`{"role":"user","parts":[{"functionResponse":{"name":"t","response":{"id":2}}}]}]`, 1},
+		{"the other spelling", llm.Gemini, `[{"role":"model","parts":[{"function_call":{"name":"t"},"thought_signature":"a"}]},` +
+			`{"role":"user","parts":[{"function_response":{"name":"t","response":{"id":1}}}]},` +
+			`{"role":"model","parts":[{"function_call":{"name":"t"},"thought_signature":"b"}]},` +
+			`{"role":"function","parts":[{"function_response":{"name":"t","response":{"id":1}}}]}]`, 2},
 		{"parallel and different", llm.Chat, `[{"role":"assistant","tool_calls":[` +
 			`{"id":"a","function":{"name":"t","arguments":"1"}},{"id":"b","function":{"name":"t","arguments":"2"}}]},` +
 			`{"role":"tool","tool_call_id":"a","content":"x"},{"role":"tool","tool_call_id":"b","content":"x"}]`, 1},
@@ -206,7 +210,7 @@ func TestTelling(t *testing.T) {
 		{"no history", llm.Chat, `[]`, ``},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			in, ok := Telling(c.p, []byte(c.history), words)
+			in, ok := Telling(c.p, []byte(c.history), words, false)
 			if !ok {
 				if c.want != "" {
 					t.Fatal("not told")
@@ -214,6 +218,51 @@ func TestTelling(t *testing.T) {
 				return
 			}
 			if got := c.history[:in.At] + string(in.Text) + c.history[in.At:]; got != c.want {
+				t.Errorf("got  %s\nwant %s", got, c.want)
+			}
+		})
+	}
+}
+
+func TestTellingInAResult(t *testing.T) {
+	const beside = `{"type":"text","text":"stop"}`
+	const item = `{"type":"message","role":"user","content":[{"type":"input_text","text":"stop"}]}`
+	for _, c := range []struct {
+		name    string
+		p       llm.Protocol
+		history string
+		want    string
+	}{
+		{"a text", llm.Messages, `[ {"role":"user","content":[ {"type":"tool_result","content":"x"} ]}]`, `[ {"role":"user","content":[ {"type":"tool_result","content":"x\n\nstop"} ]}]`},
+		{"blocks", llm.Messages, `[{"content":[{"a":1},{"content":[{"b":1}],"type":"tool_result"}],"role":"user"}]`, `[{"content":[{"a":1},{"content":[{"b":1},` + beside + `],"type":"tool_result"}],"role":"user"}]`},
+		{"a result that says nothing", llm.Messages, `[{"role":"user","content":[{"type":"tool_result"}]}]`, `[{"role":"user","content":[{"type":"tool_result"},` + beside + `]}]`},
+		{
+			"words of the client's", llm.Messages, `[{"role":"user","content":[{"type":"tool_result","content":"x"},{"type":"text","text":"y"}]}]`,
+			`[{"role":"user","content":[{"type":"tool_result","content":"x"},{"type":"text","text":"y"},` + beside + `]}]`,
+		},
+		{"an output", llm.Responses, `[{"type":"function_call_output","output":""}]`, `[{"type":"function_call_output","output":"stop"}]`},
+		{"parts of an output", llm.Responses, `[{"type":"custom_tool_call_output","output":[]}]`, `[{"type":"custom_tool_call_output","output":[{"type":"input_text","text":"stop"}]}]`},
+		{
+			"a response", llm.Gemini, `[{"parts":[{"functionResponse":{"response":{"output":"x"},"name":"t"}}]}]`,
+			`[{"parts":[{"functionResponse":{"response":{"output":"x","gateway_note":"stop"},"name":"t"}}]}]`,
+		},
+		{
+			"an empty response", llm.Gemini, `[{"parts":[{"function_response":{"name":"t","response":{ }}} ]}]`,
+			`[{"parts":[{"function_response":{"name":"t","response":{ "gateway_note":"stop"}}} ]}]`,
+		},
+		{
+			"no response", llm.Gemini, `[{"parts":[{"functionResponse":{"name":"t"}}]}]`,
+			`[{"parts":[{"functionResponse":{"name":"t"}}]},{"role":"user","parts":[{"text":"stop"}]}]`,
+		},
+		{
+			"a text after a response", llm.Gemini, `[{"parts":[{"functionResponse":{"response":{}}},{"text":"y"}]}]`,
+			`[{"parts":[{"functionResponse":{"response":{}}},{"text":"y"}]},{"role":"user","parts":[{"text":"stop"}]}]`,
+		},
+		{"an output of another form", llm.Responses, `[{"type":"shell_call_output","output":[{"a":1}]}]`, `[{"type":"shell_call_output","output":[{"a":1}]},` + item + `]`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			in, ok := Telling(c.p, []byte(c.history), "stop", true)
+			if got := c.history[:in.At] + string(in.Text) + c.history[in.At:]; !ok || got != c.want {
 				t.Errorf("got  %s\nwant %s", got, c.want)
 			}
 		})
@@ -232,13 +281,15 @@ func FuzzLook(f *testing.F) {
 		if run.Times < 0 || run.Times > usual.Stop {
 			t.Fatalf("counted %d", run.Times)
 		}
-		in, ok := Telling(p, text, run.Warning())
-		if !ok || !json.Valid(text) {
-			return
-		}
-		told := append(append(append([]byte{}, text[:in.At]...), in.Text...), text[in.At:]...)
-		if !json.Valid(told) {
-			t.Fatalf("%s becomes %s", text, told)
+		for _, inside := range []bool{false, true} {
+			in, ok := Telling(p, text, run.Warning(), inside)
+			if !ok || !json.Valid(text) {
+				continue
+			}
+			told := append(append(append([]byte{}, text[:in.At]...), in.Text...), text[in.At:]...)
+			if !json.Valid(told) {
+				t.Fatalf("%s becomes %s", text, told)
+			}
 		}
 	})
 }

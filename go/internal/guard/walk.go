@@ -140,8 +140,9 @@ func geminiContent(v []byte, c *counter) bool {
 	members(v, []string{"role", "parts"}, []*[]byte{&role, &parts})
 	results := false
 	for it := jsonscan.Backward(parts); it.Next(); {
-		var call, response []byte
-		members(it.Value(), []string{"functionCall", "functionResponse"}, []*[]byte{&call, &response})
+		var call, response []byte // in either spelling
+		members(it.Value(), []string{"functionCall", "function_call", "functionResponse", "function_response"},
+			[]*[]byte{&call, &call, &response, &response})
 		s := step{kind: called}
 		switch {
 		case call != nil:

@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/tokligence/tokligence-gateway/go/internal/guard"
@@ -12,11 +13,12 @@ import (
 	"github.com/tokligence/tokligence-gateway/go/internal/ledger"
 	"github.com/tokligence/tokligence-gateway/go/internal/llm"
 	"github.com/tokligence/tokligence-gateway/go/internal/protocol"
+	"github.com/tokligence/tokligence-gateway/go/internal/route"
 )
 
 // look counts how often the client's agent has repeated itself. A model that
 // is to be told finds the words at the end of its history.
-func (p *Proxy) look(c *Call, policy *Policy) (guard.Run, error) {
+func (p *Proxy) look(c *Call, policy *Policy, plan []route.Candidate) (guard.Run, error) {
 	at := c.Head.HistoryAt
 	if c.Head.Operation != llm.Generate || c.Principal.MayLoop || at.Empty() {
 		return guard.Run{}, nil
@@ -28,7 +30,7 @@ func (p *Proxy) look(c *Call, policy *Policy) (guard.Run, error) {
 		return run, nil
 	}
 	if run.Action == guard.Tell {
-		words, ok := guard.Telling(name, history, run.Warning())
+		words, ok := guard.Telling(name, history, run.Warning(), slices.ContainsFunc(plan, speaksChat))
 		if !ok {
 			return guard.Run{}, nil
 		}
@@ -42,6 +44,8 @@ func (p *Proxy) look(c *Call, policy *Policy) (guard.Run, error) {
 		slog.Int("times", run.Times), slog.String("model", c.Head.Model), slog.String("key", c.Principal.KeyName))
 	return run, nil
 }
+
+func speaksChat(c route.Candidate) bool { return c.Protocol == llm.Chat }
 
 // insert puts text into the body, which lies elsewhere then: what was received
 // is not modified. What was known of places in the body is read anew.
@@ -74,9 +78,12 @@ func (p *Proxy) endTurn(ans *answer, c *Call, rec *ledger.Record, run guard.Run)
 	}
 	h := http.Header{"Content-Type": {"application/json"}, "X-Tokligence-Loop": {string(run.Action)}}
 	if c.Head.Stream {
-		h["Content-Type"], h["Cache-Control"] = []string{"text/event-stream"}, []string{"no-cache"}
+		h["Content-Type"], h["Cache-Control"] = []string{streamType(c.Head)}, []string{"no-cache"}
 	} else {
 		contentLength(h, len(out))
+	}
+	if c.Keep != nil {
+		c.Keep(out)
 	}
 	ans.prepare(http.StatusOK, h)
 	_, _ = ans.Write(out)
@@ -87,6 +94,7 @@ func (p *Proxy) endTurn(ans *answer, c *Call, rec *ledger.Record, run guard.Run)
 // words makes a whole answer of a text, in the client's protocol.
 func (c *Call) words(text string) (out []byte, err error) {
 	head := c.Head
+	head.Body = c.Body
 	head.EstimatedInput = 0 // nothing is used
 	w := c.Codec.NewWriter(head)
 	none := llm.Known(0)

@@ -93,7 +93,7 @@ func (p *Proxy) Serve(ctx context.Context, w http.ResponseWriter, c *Call) error
 	if err != nil {
 		return err
 	}
-	run, err := p.look(c, policy)
+	run, err := p.look(c, policy, plan)
 	if err != nil {
 		return err
 	}

@@ -261,6 +261,7 @@ type bench struct {
 	served atomic.Int64 // calls that are being served
 	log    bytes.Buffer
 	loops  bool                                  // the key may loop
+	keep   func(end []byte)                      // what a call does with its end
 	ctx    func(context.Context) context.Context // of a call, over that of its request
 }
 
@@ -322,9 +323,12 @@ func (b *bench) serve(w http.ResponseWriter, r *http.Request) {
 	head, err := codec.Peek(op, body)
 	if err == nil {
 		head.RequestID, head.EstimatedInput = r.Header.Get("X-Request-Id"), 42
+		if form := r.URL.Query().Get("stream"); form != "" { // of a protocol that says it in the path
+			head.Stream, head.Array = true, form == "array"
+		}
 		call := &proxy.Call{
 			ID: head.RequestID, Codec: codec, Head: head, Body: body, Started: time.Now(),
-			Principal: b.principal(), Header: http.Header{"Anthropic-Beta": {"b1"}}, Query: "beta=true",
+			Principal: b.principal(), Header: http.Header{"Anthropic-Beta": {"b1"}}, Query: "beta=true", Keep: b.keep,
 		}
 		ctx := r.Context()
 		if b.ctx != nil {

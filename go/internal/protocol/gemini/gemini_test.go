@@ -310,6 +310,19 @@ func FuzzReader(f *testing.F) {
 	})
 }
 
+func TestPeekFindsTheHistory(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"model":"m","contents": [{"parts":[]}],"tools":[]}`: `[{"parts":[]}]`,
+		`{"systemInstruction":{"parts":[]}}`:                  ``,
+		`{"contents":null}`:                                   ``,
+	} {
+		head, err := codec().Peek(llm.Generate, []byte(body))
+		if got := body[head.HistoryAt.Start:head.HistoryAt.End]; err != nil || got != want {
+			t.Errorf("%s: %q, %v", body, got, err)
+		}
+	}
+}
+
 // FuzzPatch holds what goes to the vendor against what the client sent: it
 // stays JSON, decodes to the same words, and no envelope gets through.
 func FuzzPatch(f *testing.F) {

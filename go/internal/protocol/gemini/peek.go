@@ -34,6 +34,7 @@ func peekMember(head *protocol.Head, name string, v []byte, at protocol.Span) er
 			want = "a string"
 		}
 	case "contents":
+		head.HistoryAt = at
 		if jsonscan.KindOf(v) != jsonscan.Array {
 			want = "an array"
 		}
