@@ -33,6 +33,9 @@ func main() {
 	}
 }
 
+// settled is how long after its first answer a gateway is taken to be idle.
+const settled = 3 * time.Second
+
 type settings struct {
 	gateway, nginx, only string
 	rounds               int
@@ -71,6 +74,7 @@ func run(s settings) error {
 		return err
 	}
 	first := time.Since(started)
+	time.Sleep(settled)
 	idle := gw.rss()
 	targets = append(targets, gw)
 
