@@ -4,11 +4,25 @@ import (
 	"strings"
 
 	"github.com/tokligence/tokligence-gateway/go/internal/jsonscan"
+	"github.com/tokligence/tokligence-gateway/go/internal/llm"
 )
 
 // CustomSchema is the schema of the function that stands in for a custom tool
 // where a protocol or a server has none.
 const CustomSchema = `{"type":"object","properties":{"input":{"type":"string"}},"required":["input"],"additionalProperties":false}`
+
+// CustomHint describes a custom tool to a model that is offered its stand-in:
+// what the schema cannot say.
+func CustomHint(t *llm.Tool) string {
+	hint := "Put the raw text into `input`."
+	if t.Grammar != nil {
+		hint += " Grammar (" + t.Grammar.Syntax + "):\n" + t.Grammar.Definition
+	}
+	if t.Description == "" {
+		return hint
+	}
+	return t.Description + "\n\n" + hint
+}
 
 // WrapInput returns the arguments of that function for a custom tool's input.
 func WrapInput(input string) string {

@@ -9,7 +9,6 @@ import (
 )
 
 const (
-	noResult   = "(no result: tool call was interrupted)"
 	goOnPrompt = "Continue your last message from exactly where it stops. Do not repeat any of it."
 )
 

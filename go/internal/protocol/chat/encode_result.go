@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/tokligence/tokligence-gateway/go/internal/llm"
+	"github.com/tokligence/tokligence-gateway/go/internal/protocol"
 )
 
 // results writes the results of a turn's calls behind it, in the order of the
@@ -15,7 +16,7 @@ func (e *encoder) results(i int, calls []llm.ToolCall) {
 		turn, block := e.resultOf(i, c.ID)
 		if turn < 0 {
 			e.find(llm.Approximated, e.req.At(i, -1), "missing_tool_result")
-			e.toolMessage(c.ID, noResult)
+			e.toolMessage(c.ID, protocol.NoResult)
 			continue
 		}
 		e.answered[[2]int{turn, block}] = true

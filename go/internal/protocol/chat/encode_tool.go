@@ -95,7 +95,7 @@ func (e *encoder) tool(i int) {
 	}
 	description, schema := t.Description, t.Schema
 	if t.Kind == llm.CustomTool {
-		description, schema = customHint(t), []byte(protocol.CustomSchema)
+		description, schema = protocol.CustomHint(&t), []byte(protocol.CustomSchema)
 		if t.Grammar != nil {
 			e.find(llm.Approximated, fmt.Sprintf("tools[%d].format", i), "grammar_not_enforced")
 		}
@@ -126,19 +126,6 @@ func (e *encoder) wireName(t llm.Tool) string {
 		name = string(t.Kind)
 	}
 	return e.names.Out(t.Namespace, name)
-}
-
-// customHint tells the model what the schema of a custom tool's stand-in
-// cannot.
-func customHint(t llm.Tool) string {
-	hint := "Put the raw text into `input`."
-	if t.Grammar != nil {
-		hint += fmt.Sprintf(" Grammar (%s):\n%s", t.Grammar.Syntax, t.Grammar.Definition)
-	}
-	if t.Description == "" {
-		return hint
-	}
-	return t.Description + "\n\n" + hint
 }
 
 func (e *encoder) custom(t llm.Tool) {

@@ -22,7 +22,7 @@ type encoder struct {
 	out      []byte
 
 	extras   map[string][]llm.Opaque // own fields, by the path of their parent
-	speeches []speech
+	speeches []protocol.Speech
 	tools    tools
 }
 

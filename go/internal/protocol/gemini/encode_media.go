@@ -7,10 +7,11 @@ import (
 
 	"github.com/tokligence/tokligence-gateway/go/internal/jsonscan"
 	"github.com/tokligence/tokligence-gateway/go/internal/llm"
+	"github.com/tokligence/tokligence-gateway/go/internal/protocol"
 )
 
 // mediaPart writes an image or another file.
-func (e *encoder) mediaPart(m llm.Media, it item) ([]byte, error) {
+func (e *encoder) mediaPart(m llm.Media, it protocol.Item) ([]byte, error) {
 	if m.Raw != nil && m.Origin == origin {
 		return m.Raw, nil
 	}

@@ -19,7 +19,7 @@ func (e *encoder) writeContents() error {
 			return err
 		}
 		role := "user"
-		if s.role == llm.Assistant {
+		if s.Role == llm.Assistant {
 			role = "model"
 		}
 		e.out = append(append(append(e.out, `{"role":"`...), role...), `","parts":`...)
@@ -31,14 +31,14 @@ func (e *encoder) writeContents() error {
 
 // parts writes the parts of a speech. A signature without words of its own
 // belongs to the text before it; the first call of a step must have one.
-func (e *encoder) parts(s speech) ([][]byte, error) {
+func (e *encoder) parts(s protocol.Speech) ([][]byte, error) {
 	var parts, behind [][]byte
 	open := false // the last part is text without a signature
 	called := false
-	for _, it := range s.items {
+	for _, it := range s.Items {
 		var part []byte
 		text := false
-		switch b := it.block.(type) {
+		switch b := it.Block.(type) {
 		case llm.Thought:
 			if b.Redacted && b.Seal != "" && open {
 				last := parts[len(parts)-1]
@@ -58,9 +58,9 @@ func (e *encoder) parts(s speech) ([][]byte, error) {
 			}
 			behind = append(behind, outside...)
 		default:
-			_, text = it.block.(llm.Text)
+			_, text = it.Block.(llm.Text)
 			var err error
-			if part, err = e.part(it.block, it); err != nil {
+			if part, err = e.part(it.Block, it); err != nil {
 				return nil, err
 			}
 		}
@@ -70,13 +70,13 @@ func (e *encoder) parts(s speech) ([][]byte, error) {
 		}
 	}
 	if parts = append(parts, behind...); len(parts) == 0 {
-		parts = append(parts, textPart("(continued)"))
+		parts = append(parts, textPart(protocol.Opening))
 	}
 	return parts, nil
 }
 
 // part writes a block that stands by itself.
-func (e *encoder) part(b llm.Block, it item) ([]byte, error) {
+func (e *encoder) part(b llm.Block, it protocol.Item) ([]byte, error) {
 	switch b := b.(type) {
 	case llm.Text:
 		return textPart(b.Text), nil
@@ -112,7 +112,7 @@ func thoughtPart(t llm.Thought) []byte {
 
 // callPart writes a call. Models that think by levels refuse a step whose
 // first call has no signature; there is one for calls that others made.
-func (e *encoder) callPart(c llm.ToolCall, it item, first bool) []byte {
+func (e *encoder) callPart(c llm.ToolCall, it protocol.Item, first bool) []byte {
 	dst := jsonscan.AppendString([]byte(`{"functionCall":{"id":`), c.ID)
 	dst = jsonscan.AppendString(append(dst, `,"name":`...), e.names.Out(c.Namespace, toolName(c.Kind, c.Name)))
 	args, mended := argsOf(c)
@@ -151,7 +151,7 @@ func objectOf(arguments string) (object string, mended bool) {
 
 // resultPart writes what a tool said: its words in one member, media beside.
 // Only content has a place in a result; outside are media that are elsewhere.
-func (e *encoder) resultPart(r llm.ToolResult, it item) (result []byte, outside [][]byte, err error) {
+func (e *encoder) resultPart(r llm.ToolResult, it protocol.Item) (result []byte, outside [][]byte, err error) {
 	var words []string
 	var parts [][]byte
 	for _, b := range r.Blocks {

@@ -141,15 +141,10 @@ func (e *encoder) description(t *llm.Tool, at string) string {
 	if t.Kind != llm.CustomTool {
 		return t.Description
 	}
-	hint := "Put the raw text into `input`."
 	if t.Grammar != nil {
 		e.note(llm.Approximated, at+".format", "grammar_not_enforced")
-		hint += fmt.Sprintf(" Grammar (%s):\n%s", t.Grammar.Syntax, t.Grammar.Definition)
 	}
-	if t.Description == "" {
-		return hint
-	}
-	return t.Description + "\n\n" + hint
+	return protocol.CustomHint(t)
 }
 
 // schemaOf returns the schema of a tool's arguments, nil for one without any.

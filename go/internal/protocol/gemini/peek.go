@@ -152,7 +152,7 @@ func (c *Codec) unsealParts(parts []byte, to protocol.Target) []byte {
 		kept = append(kept, part)
 	}
 	if len(kept) == 0 {
-		kept = append(kept, textPart("(continued)"))
+		kept = append(kept, textPart(protocol.Opening))
 	}
 	return appendArray(nil, kept)
 }

@@ -26,7 +26,7 @@ type encoder struct {
 	out      []byte
 
 	extras   map[string][]llm.Opaque // own fields inside others, by the path of their parent
-	speeches []speech
+	speeches []protocol.Speech
 	tools    []sentTool
 	thinking thinking
 	shape    shape // how the answer's form is asked for

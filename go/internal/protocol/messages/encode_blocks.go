@@ -19,22 +19,22 @@ func (e *encoder) writeMessages() error {
 			e.out = append(e.out, ',')
 		}
 		e.out = append(e.out, `{"role":"`...)
-		e.out = append(e.out, roleName(s.role)...)
+		e.out = append(e.out, roleName(s.Role)...)
 		e.out = append(e.out, '"')
-		if first := s.items[0].turn; first >= 0 && e.extras != nil {
+		if first := s.Items[0].Turn; first >= 0 && e.extras != nil {
 			e.out = e.appendExtra(e.out, fmt.Sprintf("messages[%d]", first))
 		}
 		e.out = append(e.out, `,"content":[`...)
-		for j, it := range s.items {
+		for j, it := range s.Items {
 			if j > 0 {
 				e.out = append(e.out, ',')
 			}
 			path := ""
-			if it.turn >= 0 && e.extras != nil {
-				path = blockPath(it.turn, it.index)
+			if it.Turn >= 0 && e.extras != nil {
+				path = blockPath(it.Turn, it.Index)
 			}
 			var err error
-			if e.out, err = e.appendBlock(e.out, it.block, func() string { return e.at(it) }, path); err != nil {
+			if e.out, err = e.appendBlock(e.out, it.Block, func() string { return e.at(it) }, path); err != nil {
 				return err
 			}
 		}

@@ -167,13 +167,13 @@ func budgetOf(r *llm.Reasoning) int {
 // With a thinking budget that would be refused.
 func (e *encoder) insideToolLoop() bool {
 	n := len(e.speeches)
-	if n < 2 || e.speeches[n-1].role != llm.User || e.speeches[n-2].role != llm.Assistant {
+	if n < 2 || e.speeches[n-1].Role != llm.User || e.speeches[n-2].Role != llm.Assistant {
 		return false
 	}
-	if _, result := e.speeches[n-1].items[0].block.(llm.ToolResult); !result {
+	if _, result := e.speeches[n-1].Items[0].Block.(llm.ToolResult); !result {
 		return false
 	}
-	_, thought := e.speeches[n-2].items[0].block.(llm.Thought)
+	_, thought := e.speeches[n-2].Items[0].Block.(llm.Thought)
 	return !thought
 }
 

@@ -118,8 +118,8 @@ func (e *encoder) declareCalled() {
 		return
 	}
 	for _, s := range e.speeches {
-		for _, it := range s.items {
-			call, ok := it.block.(llm.ToolCall)
+		for _, it := range s.Items {
+			call, ok := it.Block.(llm.ToolCall)
 			if !ok {
 				continue
 			}
@@ -171,15 +171,10 @@ func (e *encoder) description(t *llm.Tool, at string) string {
 	if t.Kind != llm.CustomTool {
 		return t.Description
 	}
-	hint := "Put the raw text into `input`."
 	if t.Grammar != nil {
 		e.note(llm.Approximated, at+".format", "grammar_not_enforced")
-		hint += fmt.Sprintf(" Grammar (%s):\n%s", t.Grammar.Syntax, t.Grammar.Definition)
 	}
-	if t.Description == "" {
-		return hint
-	}
-	return t.Description + "\n\n" + hint
+	return protocol.CustomHint(t)
 }
 
 // toolName returns the name of a tool, which tools known by their kind alone

@@ -1,35 +1,20 @@
 package messages
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/tokligence/tokligence-gateway/go/internal/llm"
 	"github.com/tokligence/tokligence-gateway/go/internal/protocol"
 )
 
-// speech is one message as it will be sent.
-type speech struct {
-	role  llm.Role
-	items []item
-}
-
-// item is a block and where it stood; turn is -1 for what was not said by the
-// client.
-type item struct {
-	block       llm.Block
-	turn, index int
-}
-
 // at is the item's place in the client's words.
-func (e *encoder) at(i item) string {
-	if i.turn < 0 {
+func (e *encoder) at(i protocol.Item) string {
+	if i.Turn < 0 {
 		return "messages"
 	}
-	return e.req.At(i.turn, i.index)
+	return e.req.At(i.Turn, i.Index)
 }
-
-// added is a text of the gateway's own.
-func added(text string) item { return item{block: llm.Text{Text: text}, turn: -1} }
 
 // planTurns brings the turns into the order that the protocol demands: user
 // first, roles by turns, every call answered at once and before anything else.
@@ -39,58 +24,67 @@ func (e *encoder) planTurns() error {
 	}
 	for i, turn := range e.req.Turns {
 		role, items := e.planTurn(i, turn)
-		e.speeches = join(e.speeches, speech{role, items})
+		e.speeches = protocol.Join(e.speeches, protocol.Speech{Role: role, Items: items})
 	}
 	if len(e.speeches) == 0 {
 		return llm.InvalidField("messages", "messages: at least one message with content is required")
 	}
-	if e.speeches[0].role != llm.User {
+	if e.speeches[0].Role != llm.User {
 		e.note(llm.Approximated, e.req.At(0, -1), "user_turn_put_first")
-		e.speeches = append([]speech{{llm.User, []item{added("(continued)")}}}, e.speeches...)
+		e.speeches = append([]protocol.Speech{{Role: llm.User, Items: []protocol.Item{protocol.Added(protocol.Opening)}}}, e.speeches...)
 	}
 	e.pair()
 	e.endTurns()
 	return nil
 }
 
+// pair answers every call at once. The protocol wants ids that are used once
+// and hold certain characters only.
+func (e *encoder) pair() {
+	taken := map[string]bool{}
+	e.speeches = protocol.Pairing{
+		Usable: e.usable,
+		Note:   func(class llm.FindingClass, it protocol.Item, reason string) { e.note(class, e.at(it), reason) },
+		Fit: func(call *llm.ToolCall, result *llm.ToolResult) {
+			id := protocol.CallID(call.ID)
+			for n := 2; taken[id]; n++ {
+				id = protocol.CallID(call.ID + "#" + strconv.Itoa(n))
+			}
+			taken[id] = true
+			call.ID, result.CallID = id, id
+		},
+	}.Pair(e.speeches)
+}
+
 // planTurn returns the role a turn is sent in and the blocks that are left.
-func (e *encoder) planTurn(i int, turn llm.Turn) (llm.Role, []item) {
-	var items []item
+func (e *encoder) planTurn(i int, turn llm.Turn) (llm.Role, []protocol.Item) {
+	var items []protocol.Item
 	for j, b := range turn.Blocks {
-		it := item{b, i, j}
+		it := protocol.Item{Block: b, Turn: i, Index: j}
 		if kept := e.usable(it, turn.Role); kept != nil {
-			it.block = kept
+			it.Block = kept
 			items = append(items, it)
 		}
 	}
-	if turn.Name != "" && len(items) > 0 {
-		if t, ok := items[0].block.(llm.Text); ok {
-			t.Text = turn.Name + ": " + t.Text
-			items[0].block = t
-			e.note(llm.Approximated, e.req.At(i, -1)+".name", "name_in_text")
-		}
+	if protocol.Introduce(items, turn.Name) {
+		e.note(llm.Approximated, e.req.At(i, -1)+".name", "name_in_text")
 	}
 	if turn.Role != llm.Developer || len(items) == 0 {
 		return turn.Role, items
 	}
 	// The protocol takes an instruction in mid-conversation after a user turn.
 	n := len(e.speeches)
-	if e.to.Midway && !e.to.Quirks.NoMidSystem && n > 0 && e.speeches[n-1].role != llm.Assistant {
+	if e.to.Midway && !e.to.Quirks.NoMidSystem && n > 0 && e.speeches[n-1].Role != llm.Assistant {
 		return llm.Developer, items
 	}
 	e.note(llm.Approximated, e.req.At(i, -1), "system_role_as_text")
-	for j, it := range items {
-		if t, ok := it.block.(llm.Text); ok {
-			t.Text = "<system-reminder>" + t.Text + "</system-reminder>"
-			items[j].block = t
-		}
-	}
+	protocol.Remind(items)
 	return llm.User, items
 }
 
 // usable returns the block as it can be sent, or nil.
-func (e *encoder) usable(it item, role llm.Role) llm.Block {
-	switch b := it.block.(type) {
+func (e *encoder) usable(it protocol.Item, role llm.Role) llm.Block {
+	switch b := it.Block.(type) {
 	case llm.Text:
 		if blank(b.Text) {
 			return nil
@@ -129,7 +123,7 @@ func (e *encoder) usable(it item, role llm.Role) llm.Block {
 		}
 	case llm.Media:
 	}
-	return it.block
+	return it.Block
 }
 
 // valid reports whether the target takes a thought back: its own seal, or
@@ -144,21 +138,19 @@ func (e *encoder) valid(t llm.Thought) bool {
 // endTurns handles a conversation whose last word the assistant has.
 func (e *encoder) endTurns() {
 	last := &e.speeches[len(e.speeches)-1]
-	if last.role != llm.Assistant {
+	if last.Role != llm.Assistant {
 		return
 	}
-	end := &last.items[len(last.items)-1]
-	text, ok := end.block.(llm.Text)
+	end := &last.Items[len(last.Items)-1]
+	text, ok := end.Block.(llm.Text)
 	if !ok {
 		return // a turn that the vendor paused goes back as it is
 	}
 	if e.to.Prefill {
 		text.Text = strings.TrimRight(text.Text, " \t\r\n")
-		end.block = text
+		end.Block = text
 		return
 	}
 	e.note(llm.Approximated, e.req.At(len(e.req.Turns)-1, -1), "prefill_as_instruction")
-	e.speeches = append(e.speeches, speech{llm.User, []item{
-		added("Go on with your answer exactly where it stops. Do not repeat what it says already."),
-	}})
+	e.speeches = append(e.speeches, protocol.GoOn())
 }

@@ -90,7 +90,7 @@ func (c *Codec) unsealTurn(turn []byte, at int, to protocol.Target) (edit protoc
 			return edit, false
 		}
 		if len(kept) == 0 {
-			kept = [][]byte{[]byte(`{"type":"text","text":"(continued)"}`)}
+			kept = [][]byte{[]byte(`{"type":"text","text":"` + protocol.Opening + `"}`)}
 		}
 		return protocol.Edit{At: protocol.Span{Start: at + start, End: at + end}, With: appendList(nil, kept)}, lost
 	}

@@ -82,7 +82,7 @@ func (w *items) result(field string, r llm.ToolResult) error {
 // orphan turns a result that answers nothing into words of the user.
 func (w *items) orphan(field string, r llm.ToolResult) error {
 	w.found(llm.Approximated, field, "tool_result_without_call")
-	w.part(partText(partInput, "Result of the tool call "+r.CallID+":"))
+	w.part(partText(partInput, protocol.Unasked(r.CallID)))
 	for _, b := range r.Blocks {
 		if err := w.block(field, b); err != nil {
 			return err

@@ -9,9 +9,6 @@ import (
 	"github.com/tokligence/tokligence-gateway/go/internal/protocol"
 )
 
-// interrupted stands for the output of a call that never came.
-const interrupted = "(no result: tool call was interrupted)"
-
 // carryOn stands in for a prefilled answer, which this protocol cannot go on
 // with.
 const carryOn = "Continue your last message exactly where it stopped, without repeating any of it."
@@ -269,7 +266,7 @@ func (w *items) complete(turn llm.Turn) {
 		w.answered[call.ID] = true
 		w.found(llm.Approximated, w.req.At(w.turn, j), "tool_result_missing")
 		w.item(w.outputItem(w.nativeKind(call.Kind, call.Name, call.Namespace), call.ID, false,
-			jsonscan.AppendString(nil, interrupted)))
+			jsonscan.AppendString(nil, protocol.NoResult)))
 	}
 }
 

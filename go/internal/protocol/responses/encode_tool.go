@@ -225,15 +225,10 @@ func (e *encoder) toolField(t *llm.Tool) string {
 
 // customHint tells the model what a free-form tool wants where only words can.
 func (e *encoder) customHint(t *llm.Tool) string {
-	hint := "Put the raw text into `input`."
 	if t.Grammar != nil {
 		e.found(llm.Approximated, e.toolField(t)+".format", "grammar_not_enforced")
-		hint += fmt.Sprintf(" Grammar (%s):\n%s", t.Grammar.Syntax, t.Grammar.Definition)
 	}
-	if t.Description == "" {
-		return hint
-	}
-	return t.Description + paragraph + hint
+	return protocol.CustomHint(t)
 }
 
 // appendSchema writes parameters and strict. Strict is always said: left out,
