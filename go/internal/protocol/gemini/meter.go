@@ -31,10 +31,10 @@ func (m *meter) Err() *llm.Error  { return m.err }
 
 // AppendFailure appends what tells of a failure in mid-stream.
 func (m *meter) AppendFailure(dst []byte, err *llm.Error) []byte {
-	w := &writer{head: m.head, framed: m.framed, out: dst}
+	w := &writer{head: m.head, framed: m.framed, Draft: protocol.Draft{Out: dst}}
 	w.head.Stream = true
-	w.failed(err)
-	return w.out
+	w.Failed(err)
+	return w.Out
 }
 
 // Reframe implements protocol.Reframer: frames of a stream become the elements
@@ -54,12 +54,12 @@ func (m *meter) Reframe(frame []byte, verdict protocol.Verdict) []byte {
 		return nil
 	}
 	w.frameStart()
-	w.out = append(w.out, ev.Data...)
+	w.Out = append(w.Out, ev.Data...)
 	m.framed = true
 	if verdict == protocol.Failure {
 		w.closeArray()
 	}
-	return w.out
+	return w.Out
 }
 
 // Observe looks at one frame of a stream, or at a whole body.

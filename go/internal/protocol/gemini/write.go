@@ -12,18 +12,13 @@ import (
 // writer turns events into an answer: server-sent events, the elements of an
 // array, or one body that comes with the end.
 type writer struct {
+	protocol.Draft
 	sealer *protocol.Sealer
 	head   protocol.Head
-	seq    protocol.Sequence
-	emit   func(llm.Event) error
-	out    []byte // what the current event makes
 
-	meta     llm.Meta
-	usage    llm.Usage
-	findings []llm.Finding
-	started  bool
-	done     bool
-	framed   bool // a frame went out
+	meta    llm.Meta
+	started bool
+	framed  bool // a frame went out
 
 	live    llm.Block // that is being written
 	text    []byte    // its content, escaped; of a call, or for a body
@@ -43,60 +38,20 @@ type brokenCall struct {
 
 // NewWriter returns a writer for a stream or one body, as head.Stream says.
 func (c *Codec) NewWriter(head protocol.Head) protocol.EventWriter {
-	w := &writer{sealer: c.sealer, head: head}
-	w.emit = w.ordered
-	return w
-}
-
-// Findings lists what the answer could not carry. Ask after Finish.
-func (w *writer) Findings() []llm.Finding { return w.findings }
-
-func (w *writer) note(class llm.FindingClass, field, reason string) {
-	w.findings = append(w.findings, llm.Finding{Class: class, Field: field, Reason: reason})
+	return &writer{sealer: c.sealer, head: head}
 }
 
 // Append appends what ev makes the client see.
-func (w *writer) Append(dst []byte, ev llm.Event) ([]byte, error) {
-	if w.done {
-		return dst, nil
-	}
-	w.out = dst
-	var err error
-	switch ev.Type {
-	case llm.Start:
-		w.begin(ev.Meta)
-	case llm.Metered:
-		if ev.Usage != nil {
-			w.usage.Merge(ev.Usage)
-		}
-	case llm.Failed:
-		w.failed(ev.Err)
-	case llm.BlockStart, llm.BlockDelta, llm.BlockEnd, llm.Finish:
-		err = w.seq.Push(ev, w.emit)
-	}
-	dst, w.out = w.out, nil
-	return dst, err
+func (w *writer) Append(dst []byte, ev llm.Event) ([]byte, error) { return w.Take(dst, ev, w) }
+
+// Open begins a block.
+func (w *writer) Open(b llm.Block) {
+	w.Begin(nil)
+	w.live, w.text, w.spoken = b, w.text[:0], false
 }
 
-// ordered takes the events of blocks, one block at a time, and the end.
-func (w *writer) ordered(ev llm.Event) error {
-	switch ev.Type {
-	case llm.BlockStart:
-		w.begin(nil)
-		w.live, w.text, w.spoken = ev.Block, w.text[:0], false
-	case llm.BlockDelta:
-		w.delta(ev.Delta)
-	case llm.BlockEnd:
-		w.close(ev)
-	case llm.Finish:
-		w.finish(ev.Stop)
-	default:
-	}
-	return nil
-}
-
-// begin notes which answer this is. Nothing is sent before content.
-func (w *writer) begin(meta *llm.Meta) {
+// Begin notes which answer this is. Nothing is sent before content.
+func (w *writer) Begin(meta *llm.Meta) {
 	if w.started {
 		return
 	}
@@ -115,18 +70,18 @@ func (w *writer) own() bool { return w.meta.Protocol == origin }
 func (w *writer) frameStart() {
 	switch {
 	case !w.head.Array:
-		w.out = append(w.out, "data: "...)
+		w.Out = append(w.Out, "data: "...)
 	case w.framed:
-		w.out = append(w.out, ",\r\n"...)
+		w.Out = append(w.Out, ",\r\n"...)
 	default:
-		w.out = append(w.out, '[')
+		w.Out = append(w.Out, '[')
 	}
 	w.framed = true
 }
 
 func (w *writer) frameEnd() {
 	if !w.head.Array {
-		w.out = append(w.out, "\n\n"...)
+		w.Out = append(w.Out, "\n\n"...)
 	}
 }
 
@@ -136,10 +91,10 @@ const candidateStart = `{"candidates":[{"content":{"parts":[`
 // partFrame sends one part, which is head, content and tail.
 func (w *writer) partFrame(head string, content []byte, tail string) {
 	w.frameStart()
-	w.out = append(append(append(append(w.out, candidateStart...), head...), content...), tail...)
-	w.out = append(w.out, `],"role":"model"},"index":0}]`...)
+	w.Out = append(append(append(append(w.Out, candidateStart...), head...), content...), tail...)
+	w.Out = append(w.Out, `],"role":"model"},"index":0}]`...)
 	w.appendMeta()
-	w.out = append(w.out, '}')
+	w.Out = append(w.Out, '}')
 	w.frameEnd()
 }
 
@@ -153,61 +108,60 @@ func (w *writer) part(raw []byte) {
 }
 
 func (w *writer) appendMeta() {
-	w.out = jsonscan.AppendString(append(w.out, `,"modelVersion":`...), w.meta.Model)
-	w.out = jsonscan.AppendString(append(w.out, `,"responseId":`...), w.meta.ID)
+	w.Out = jsonscan.AppendString(append(w.Out, `,"modelVersion":`...), w.meta.Model)
+	w.Out = jsonscan.AppendString(append(w.Out, `,"responseId":`...), w.meta.ID)
 }
 
-// failed ends the answer with an error.
-func (w *writer) failed(err *llm.Error) {
-	w.done = true
+// Failed ends the answer with an error.
+func (w *writer) Failed(err *llm.Error) {
 	if err == nil {
 		err = llm.Errorf(llm.Internal, "internal error")
 	}
 	if !w.head.Stream {
-		w.out = appendError(w.out, err, w.head.RequestID)
+		w.Out = appendError(w.Out, err, w.head.RequestID)
 		return
 	}
 	w.frameStart()
-	w.out = appendError(w.out, err, w.head.RequestID)
+	w.Out = appendError(w.Out, err, w.head.RequestID)
 	w.frameEnd()
 	w.closeArray()
 }
 
 func (w *writer) closeArray() {
 	if w.head.Array {
-		w.out = append(w.out, ']')
+		w.Out = append(w.Out, ']')
 	}
 }
 
-func (w *writer) finish(stop llm.Stop) {
-	w.begin(nil)
-	w.done = true
+// Finish ends the answer.
+func (w *writer) Finish(stop llm.Stop) {
+	w.Begin(nil)
 	w.mend(stop)
 	w.estimate()
 	if w.head.Stream {
 		w.frameStart()
 	}
-	w.out = append(w.out, candidateStart...)
+	w.Out = append(w.Out, candidateStart...)
 	switch {
 	case w.head.Stream:
-		w.out = append(w.out, `{"text":""}`...)
+		w.Out = append(w.Out, `{"text":""}`...)
 	default:
 		for i, p := range w.parts {
 			if i > 0 {
-				w.out = append(w.out, ',')
+				w.Out = append(w.Out, ',')
 			}
-			w.out = append(w.out, p...)
+			w.Out = append(w.Out, p...)
 		}
 	}
-	w.out = append(w.out, `],"role":"model"},"finishReason":"`...)
-	w.out = append(append(w.out, w.reason(stop)...), '"')
+	w.Out = append(w.Out, `],"role":"model"},"finishReason":"`...)
+	w.Out = append(append(w.Out, w.reason(stop)...), '"')
 	if len(w.refusal) > 0 {
-		w.out = append(append(append(w.out, `,"finishMessage":"`...), w.refusal...), '"')
+		w.Out = append(append(append(w.Out, `,"finishMessage":"`...), w.refusal...), '"')
 	}
-	w.out = append(w.out, `,"index":0}],"usageMetadata":`...)
-	w.out = appendUsage(w.out, &w.usage)
+	w.Out = append(w.Out, `,"index":0}],"usageMetadata":`...)
+	w.Out = appendUsage(w.Out, &w.Usage)
 	w.appendMeta()
-	w.out = append(w.out, '}')
+	w.Out = append(w.Out, '}')
 	if w.head.Stream {
 		w.frameEnd()
 		w.closeArray()
@@ -220,10 +174,10 @@ func (w *writer) finish(stop llm.Stop) {
 func (w *writer) mend(stop llm.Stop) {
 	for _, b := range w.broken {
 		if stop.Reason != llm.StopTools && stop.Reason != llm.StopEnd {
-			w.note(llm.Lost, "candidates", "truncated_tool_call")
+			w.Note(llm.Lost, "candidates", "truncated_tool_call")
 			continue
 		}
-		w.note(llm.Approximated, "candidates", "arguments_are_no_json_object")
+		w.Note(llm.Approximated, "candidates", "arguments_are_no_json_object")
 		object, _ := objectOf(b.arguments)
 		w.part(append(callHead(b.call, object), '}'))
 	}
@@ -246,7 +200,7 @@ func (w *writer) reason(stop llm.Stop) string {
 
 // estimate fills in counts that the upstream did not report.
 func (w *writer) estimate() {
-	u := &w.usage
+	u := &w.Usage
 	if !u.Input.Known && !u.CacheRead.Known {
 		u.Input = llm.Known(w.head.EstimatedInput)
 	}

@@ -8,7 +8,7 @@ import (
 
 // delta continues the open block. Calls are whole in this protocol: theirs are
 // kept until the end.
-func (w *writer) delta(delta []byte) {
+func (w *writer) Delta(delta []byte) {
 	if len(delta) == 0 {
 		return
 	}
@@ -34,12 +34,12 @@ func (w *writer) delta(delta []byte) {
 	}
 }
 
-// close ends the open block.
-func (w *writer) close(ev llm.Event) {
+// Close ends the open block.
+func (w *writer) Close(ev llm.Event) {
 	switch b := w.live.(type) {
 	case llm.Text:
 		if end, ok := ev.Block.(llm.Text); ok && len(end.Citations) > 0 {
-			w.note(llm.Dropped, "citations", notSupported)
+			w.Note(llm.Dropped, "citations", notSupported)
 		}
 		if w.spoken && !w.head.Stream {
 			w.part(append(append([]byte(`{"text":"`), w.text...), `"}`...))
@@ -61,13 +61,13 @@ func (w *writer) close(ev llm.Event) {
 			b = end
 		}
 		if b.Origin != origin || jsonscan.KindOf(b.Raw) != jsonscan.Object {
-			w.note(llm.Lost, "candidates", notSupported)
+			w.Note(llm.Lost, "candidates", notSupported)
 			return
 		}
 		w.part(compact(b.Raw))
 	case llm.Refusal:
 	default:
-		w.note(llm.Lost, "candidates", notSupported)
+		w.Note(llm.Lost, "candidates", notSupported)
 	}
 }
 
@@ -152,6 +152,6 @@ func (w *writer) media(m llm.Media) {
 		dst = jsonscan.AppendString(append(dst, `,"data":`...), m.Data)
 		w.part(append(dst, "}}"...))
 	default:
-		w.note(llm.Lost, "candidates", string(m.Kind)+"_output_not_supported")
+		w.Note(llm.Lost, "candidates", string(m.Kind)+"_output_not_supported")
 	}
 }

@@ -17,10 +17,10 @@ const (
 	sealOfCall   = "call"     // belongs to the tool call ItemID
 )
 
-// open begins a block. Text and thoughts show up with their first words:
+// Open begins a block. Text and thoughts show up with their first words:
 // clients send empty blocks back, and those are refused.
-func (w *writer) open(b llm.Block) {
-	w.begin(nil)
+func (w *writer) Open(b llm.Block) {
+	w.Begin(nil)
 	w.writeHeld()
 	w.live = liveBlock{block: b, text: w.live.text[:0]}
 	call, ok := b.(llm.ToolCall)
@@ -30,8 +30,8 @@ func (w *writer) open(b llm.Block) {
 	w.ending.calls = true
 	if w.head.Stream {
 		w.startFrame()
-		w.out = appendCallHead(w.out, call)
-		w.out = append(w.out, `,"input":{}}}`...)
+		w.Out = appendCallHead(w.Out, call)
+		w.Out = append(w.Out, `,"input":{}}}`...)
 		w.endFrame()
 	}
 }
@@ -48,7 +48,7 @@ func appendCallHead(dst []byte, call llm.ToolCall) []byte {
 }
 
 // delta continues the open block.
-func (w *writer) delta(delta []byte) {
+func (w *writer) Delta(delta []byte) {
 	if len(delta) == 0 {
 		return
 	}
@@ -79,8 +79,8 @@ func (w *writer) delta(delta []byte) {
 	}
 }
 
-// close ends the open block.
-func (w *writer) close(ev llm.Event) {
+// Close ends the open block.
+func (w *writer) Close(ev llm.Event) {
 	switch b := w.live.block.(type) {
 	case llm.Text:
 		w.closeText(ev)
@@ -98,9 +98,9 @@ func (w *writer) close(ev llm.Event) {
 		}
 		w.opaque(b)
 	case llm.Media:
-		w.note(llm.Lost, "content", string(b.Kind)+"_output_not_supported")
+		w.Note(llm.Lost, "content", string(b.Kind)+"_output_not_supported")
 	default:
-		w.note(llm.Lost, "content", notSupported)
+		w.Note(llm.Lost, "content", notSupported)
 	}
 }
 
@@ -109,7 +109,7 @@ func (w *writer) closeText(ev llm.Event) {
 	if end, ok := ev.Block.(llm.Text); ok {
 		cited = slices.DeleteFunc(slices.Clone(end.Citations), func(c llm.Opaque) bool { return c.Origin != origin })
 		if len(cited) < len(end.Citations) {
-			w.note(llm.Dropped, "citations", notSupported)
+			w.Note(llm.Dropped, "citations", notSupported)
 		}
 	}
 	if !w.head.Stream {
@@ -123,7 +123,7 @@ func (w *writer) closeText(ev llm.Event) {
 	}
 	for _, c := range cited {
 		w.deltaHead()
-		w.out = append(append(append(w.out, `{"type":"citations_delta","citation":`...), compact(c.Raw)...), "}}"...)
+		w.Out = append(append(append(w.Out, `{"type":"citations_delta","citation":`...), compact(c.Raw)...), "}}"...)
 		w.endFrame()
 	}
 	w.stopFrame()
@@ -156,8 +156,8 @@ func (w *writer) closeThought(t llm.Thought, seal string) {
 			w.openFrame(`{"type":"thinking","thinking":"","signature":""}}`)
 		}
 		w.deltaHead()
-		w.out = jsonscan.AppendString(append(w.out, `{"type":"signature_delta","signature":`...), signature)
-		w.out = append(w.out, "}}"...)
+		w.Out = jsonscan.AppendString(append(w.Out, `{"type":"signature_delta","signature":`...), signature)
+		w.Out = append(w.Out, "}}"...)
 		w.endFrame()
 		w.stopFrame()
 	}
@@ -175,7 +175,7 @@ func (w *writer) writeHeld() {
 		return
 	}
 	w.startFrame()
-	w.out = append(append(w.out, raw...), '}')
+	w.Out = append(append(w.Out, raw...), '}')
 	w.endFrame()
 	w.stopFrame()
 }
@@ -188,7 +188,7 @@ func (w *writer) dropHeld() {
 		return
 	}
 	if w.held != "" {
-		w.note(llm.Dropped, "content", "seal_behind_the_answer")
+		w.Note(llm.Dropped, "content", "seal_behind_the_answer")
 	}
 }
 
@@ -233,7 +233,7 @@ func (w *writer) closeCall(call llm.ToolCall, seal string) {
 // opaque writes a block of this protocol as it is; others have no place here.
 func (w *writer) opaque(b llm.Opaque) {
 	if b.Origin != origin || jsonscan.KindOf(b.Raw) != jsonscan.Object {
-		w.note(llm.Lost, "content", strings.TrimPrefix(b.Field+"_"+notSupported, "_"))
+		w.Note(llm.Lost, "content", strings.TrimPrefix(b.Field+"_"+notSupported, "_"))
 		return
 	}
 	if !w.head.Stream {
@@ -245,7 +245,7 @@ func (w *writer) opaque(b llm.Opaque) {
 		raw = setMember(raw, "input", []byte("{}")) // clients read input from the deltas only
 	}
 	w.startFrame()
-	w.out = append(append(w.out, compact(raw)...), '}') // a frame is one line
+	w.Out = append(append(w.Out, compact(raw)...), '}') // a frame is one line
 	w.endFrame()
 	if jsonscan.KindOf(input) == jsonscan.Object {
 		w.deltaFrame(`{"type":"input_json_delta","partial_json":"`, jsonscan.AppendEscaped(nil, compact(input)))
@@ -256,37 +256,37 @@ func (w *writer) opaque(b llm.Opaque) {
 // startFrame begins content_block_start, up to the block.
 func (w *writer) startFrame() {
 	w.live.opened = true
-	w.out = append(w.out, "event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":"...)
-	w.out = strconv.AppendInt(w.out, int64(w.index), 10)
-	w.out = append(w.out, `,"content_block":`...)
+	w.Out = append(w.Out, "event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":"...)
+	w.Out = strconv.AppendInt(w.Out, int64(w.index), 10)
+	w.Out = append(w.Out, `,"content_block":`...)
 }
 
 func (w *writer) openFrame(block string) {
 	w.startFrame()
-	w.out = append(w.out, block...)
+	w.Out = append(w.Out, block...)
 	w.endFrame()
 }
 
 // deltaHead begins content_block_delta, up to the delta.
 func (w *writer) deltaHead() {
-	w.out = append(w.out, "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":"...)
-	w.out = strconv.AppendInt(w.out, int64(w.index), 10)
-	w.out = append(w.out, `,"delta":`...)
+	w.Out = append(w.Out, "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":"...)
+	w.Out = strconv.AppendInt(w.Out, int64(w.index), 10)
+	w.Out = append(w.Out, `,"delta":`...)
 }
 
 func (w *writer) deltaFrame(head string, escaped []byte) {
 	w.deltaHead()
-	w.out = append(w.out, head...)
-	w.out = append(w.out, escaped...)
-	w.out = append(w.out, "\"}}\n\n"...)
+	w.Out = append(w.Out, head...)
+	w.Out = append(w.Out, escaped...)
+	w.Out = append(w.Out, "\"}}\n\n"...)
 }
 
 func (w *writer) stopFrame() {
-	w.out = append(w.out, "event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":"...)
-	w.out = strconv.AppendInt(w.out, int64(w.index), 10)
-	w.out = append(w.out, "}\n\n"...)
+	w.Out = append(w.Out, "event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":"...)
+	w.Out = strconv.AppendInt(w.Out, int64(w.index), 10)
+	w.Out = append(w.Out, "}\n\n"...)
 	w.index++
 	w.live.opened = false
 }
 
-func (w *writer) endFrame() { w.out = append(w.out, "\n\n"...) }
+func (w *writer) endFrame() { w.Out = append(w.Out, "\n\n"...) }

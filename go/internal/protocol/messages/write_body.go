@@ -59,20 +59,20 @@ func (w *writer) finishBody() {
 	blocks := make([][]byte, 0, len(w.body))
 	for _, b := range w.body {
 		if b.broken != "" && !whole {
-			w.note(llm.Lost, "content", "truncated_tool_call")
+			w.Note(llm.Lost, "content", "truncated_tool_call")
 			continue
 		}
 		if b.broken != "" {
-			w.note(llm.Approximated, "content", "arguments_are_no_json_object")
+			w.Note(llm.Approximated, "content", "arguments_are_no_json_object")
 		}
 		w.ending.calls = w.ending.calls || b.isCall
 		blocks = append(blocks, b.raw)
 	}
 	w.appendHead()
-	w.out = appendList(append(w.out, `,"content":`...), blocks)
-	w.out = append(w.out, ',')
-	w.out = w.ending.appendStop(w.out)
-	w.out = append(w.out, `,"usage":`...)
-	w.out = appendUsage(w.out, &w.usage)
-	w.out = append(w.out, '}')
+	w.Out = appendList(append(w.Out, `,"content":`...), blocks)
+	w.Out = append(w.Out, ',')
+	w.Out = w.ending.appendStop(w.Out)
+	w.Out = append(w.Out, `,"usage":`...)
+	w.Out = appendUsage(w.Out, &w.Usage)
+	w.Out = append(w.Out, '}')
 }

@@ -14,19 +14,14 @@ import (
 // writer writes one answer. An item is finished when the next one begins or
 // the answer ends: only then it is known whether it is complete.
 type writer struct {
+	protocol.Draft
 	sealer *protocol.Sealer
 	head   protocol.Head
-	order  protocol.Sequence
-	emit   func(llm.Event) error
-	dst    []byte // where the bytes go, during Append
 
-	resp     response
-	started  bool
-	ended    bool
-	seq      int
-	usage    llm.Usage
-	said     int64 // bytes of content, for a guess at the tokens
-	findings []llm.Finding
+	resp    response
+	started bool
+	seq     int
+	said    int64 // bytes of content, for a guess at the tokens
 
 	output []byte // finished items, separated by commas
 	begun  int    // items begun
@@ -57,50 +52,30 @@ type openBlock struct {
 
 // NewWriter writes an answer as the head says: a stream or one body.
 func (c *Codec) NewWriter(head protocol.Head) protocol.EventWriter {
-	w := &writer{sealer: c.sealer, head: head, resp: response{maxTokens: head.MaxTokens, echo: readEcho(head)}}
-	w.emit = w.write
-	return w
+	return &writer{sealer: c.sealer, head: head, resp: response{maxTokens: head.MaxTokens, echo: readEcho(head)}}
 }
 
 // Append appends what the client sees of an event.
-func (w *writer) Append(dst []byte, ev llm.Event) ([]byte, error) {
-	if w.ended {
-		return dst, nil
+func (w *writer) Append(dst []byte, ev llm.Event) ([]byte, error) { return w.Take(dst, ev, w) }
+
+// Begin opens the answer.
+func (w *writer) Begin(meta *llm.Meta) {
+	if meta == nil {
+		meta = &llm.Meta{}
 	}
-	w.dst = dst
-	err := w.order.Push(ev, w.emit)
-	dst, w.dst = w.dst, nil
-	return dst, err
+	w.start(*meta)
 }
 
-// Findings are what of the answer could not be carried.
-func (w *writer) Findings() []llm.Finding { return w.findings }
-
-func (w *writer) lost(class llm.FindingClass, field, reason string) {
-	w.findings = append(w.findings, llm.Finding{Class: class, Field: field, Reason: reason})
+// Delta adds content to the block.
+func (w *writer) Delta(escaped []byte) {
+	w.said += int64(len(escaped))
+	w.delta(w.block.pair.join(escaped))
 }
 
-func (w *writer) write(ev llm.Event) error {
-	switch ev.Type {
-	case llm.Start:
-		w.start(*ev.Meta)
-	case llm.BlockStart:
-		w.blockStart(ev.Block)
-	case llm.BlockDelta:
-		w.said += int64(len(ev.Delta))
-		w.delta(w.block.pair.join(ev.Delta))
-	case llm.BlockEnd:
-		w.delta(w.block.pair.rest())
-		w.blockEnd(ev)
-	case llm.Metered:
-		w.usage.Merge(ev.Usage)
-	case llm.Finish:
-		w.start(llm.Meta{})
-		w.finish(ev.Stop)
-	case llm.Failed:
-		w.fail(ev.Err)
-	}
-	return nil
+// Close ends the block.
+func (w *writer) Close(end llm.Event) {
+	w.delta(w.block.pair.rest())
+	w.blockEnd(end)
 }
 
 func (w *writer) delta(d []byte) {
@@ -121,8 +96,8 @@ func (w *writer) start(meta llm.Meta) {
 	}
 	for _, kind := range [...]string{"response.created", "response.in_progress"} {
 		w.event(kind)
-		w.dst = append(w.dst, `,"response":`...)
-		w.dst = w.resp.append(w.dst, nil, ending{status: statusInProgress})
+		w.Out = append(w.Out, `,"response":`...)
+		w.Out = w.resp.append(w.Out, nil, ending{status: statusInProgress})
 		w.close()
 	}
 }
@@ -145,15 +120,15 @@ func named(meta llm.Meta, head protocol.Head) llm.Meta {
 
 // event begins an event of the stream; members follow, then close.
 func (w *writer) event(kind string) {
-	w.dst = appendEvent(w.dst, kind, w.seq)
+	w.Out = appendEvent(w.Out, kind, w.seq)
 	w.seq++
 }
 
-func (w *writer) close() { w.dst = append(w.dst, "}\n\n"...) }
+func (w *writer) close() { w.Out = append(w.Out, "}\n\n"...) }
 
-// finish ends the answer.
-func (w *writer) finish(stop llm.Stop) {
-	w.ended = true
+// Finish ends the answer.
+func (w *writer) Finish(stop llm.Stop) {
+	w.start(llm.Meta{})
 	end := ending{status: statusCompleted, finished: time.Now()}
 	switch stop.Reason {
 	case llm.StopLength, llm.StopContext:
@@ -173,19 +148,19 @@ func (w *writer) finish(stop llm.Stop) {
 	usage := w.total()
 	end.usage = &usage
 	if !w.head.Stream {
-		w.dst = w.resp.append(w.dst, w.output, end)
+		w.Out = w.resp.append(w.Out, w.output, end)
 		return
 	}
 	w.event("response." + end.status)
-	w.dst = append(w.dst, `,"response":`...)
-	w.dst = w.resp.append(w.dst, w.output, end)
+	w.Out = append(w.Out, `,"response":`...)
+	w.Out = w.resp.append(w.Out, w.output, end)
 	w.close()
 }
 
 // total is the usage, guessed where the upstream said nothing: some clients
 // fail without numbers.
 func (w *writer) total() llm.Usage {
-	u := w.usage
+	u := w.Usage
 	if u.InputTotal() == 0 && !u.Input.Known && !u.CacheRead.Known {
 		u.Input = llm.Known(w.head.EstimatedInput)
 	}
@@ -195,22 +170,20 @@ func (w *writer) total() llm.Usage {
 	return u
 }
 
-// fail ends the answer in failure.
-func (w *writer) fail(err *llm.Error) {
+// Failed ends the answer in failure.
+func (w *writer) Failed(err *llm.Error) {
 	if !w.head.Stream {
-		w.ended = true
 		words := wordsFor(err)
-		w.dst = append(w.dst, `{"error":`...)
-		w.dst = append(words.append(w.dst), '}')
+		w.Out = append(w.Out, `{"error":`...)
+		w.Out = append(words.append(w.Out), '}')
 		return
 	}
 	w.start(llm.Meta{})
-	w.ended = true
 	var usage *llm.Usage
-	if !w.usage.Empty() {
-		usage = &w.usage
+	if !w.Usage.Empty() {
+		usage = &w.Usage
 	}
-	w.dst = appendFailure(w.dst, w.seq, &w.resp, w.output, err, usage)
+	w.Out = appendFailure(w.Out, w.seq, &w.resp, w.output, err, usage)
 }
 
 // itemID returns the id of the item about to begin.

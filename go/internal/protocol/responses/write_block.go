@@ -9,9 +9,9 @@ import (
 	"github.com/tokligence/tokligence-gateway/go/internal/protocol"
 )
 
-// blockStart notes what is coming. Only calls show at once: text may turn out
+// Open notes what is coming. Only calls show at once: text may turn out
 // to be empty.
-func (w *writer) blockStart(b llm.Block) {
+func (w *writer) Open(b llm.Block) {
 	w.block.block, w.block.begun = b, false
 	w.block.text, w.block.pair = w.block.text[:0], pair{}
 	if call, ok := b.(llm.ToolCall); ok {
@@ -64,9 +64,9 @@ func (w *writer) partDelta(kind string, delta []byte) {
 	}
 	w.ref(kind)
 	w.contentIndex()
-	w.dst = append(append(append(w.dst, `,"delta":"`...), delta...), '"')
+	w.Out = append(append(append(w.Out, `,"delta":"`...), delta...), '"')
 	if kind == "response.output_text.delta" {
-		w.dst = append(w.dst, `,"logprobs":[]`...)
+		w.Out = append(w.Out, `,"logprobs":[]`...)
 	}
 	w.close()
 }
@@ -93,7 +93,7 @@ func (w *writer) blockEnd(ev llm.Event) {
 		}
 		w.opaque(b)
 	case llm.Media, llm.ToolResult, llm.ToolReference:
-		w.lost(llm.Lost, "output["+strconv.Itoa(w.begun)+"]", reasonUnsupported)
+		w.Note(llm.Lost, "output["+strconv.Itoa(w.begun)+"]", reasonUnsupported)
 	}
 	w.block.block = nil
 }
@@ -101,7 +101,7 @@ func (w *writer) blockEnd(ev llm.Event) {
 // opaque gives an item of this protocol on as it came.
 func (w *writer) opaque(b llm.Opaque) {
 	if b.Origin != llm.Responses || len(b.Raw) == 0 {
-		w.lost(llm.Lost, "output["+strconv.Itoa(w.begun)+"]", reasonUnsupported)
+		w.Note(llm.Lost, "output["+strconv.Itoa(w.begun)+"]", reasonUnsupported)
 		return
 	}
 	w.beginItem(b.Field, "it_")
@@ -132,7 +132,7 @@ func (w *writer) callDelta(kind llm.ToolKind, delta []byte) {
 	} else {
 		w.ref("response.function_call_arguments.delta")
 	}
-	w.dst = append(append(append(w.dst, `,"delta":"`...), delta...), '"')
+	w.Out = append(append(append(w.Out, `,"delta":"`...), delta...), '"')
 	w.close()
 }
 
@@ -166,11 +166,11 @@ func (w *writer) callDone(kind, field string) {
 	}
 	w.ref(kind)
 	if field == "arguments" {
-		w.dst = append(w.dst, `,"name":`...)
-		w.dst = jsonscan.AppendString(w.dst, w.item.call.call.Name)
+		w.Out = append(w.Out, `,"name":`...)
+		w.Out = jsonscan.AppendString(w.Out, w.item.call.call.Name)
 	}
-	w.dst = append(append(append(w.dst, `,"`...), field...), `":"`...)
-	w.dst = append(append(w.dst, w.block.text...), '"')
+	w.Out = append(append(append(w.Out, `,"`...), field...), `":"`...)
+	w.Out = append(append(w.Out, w.block.text...), '"')
 	w.close()
 }
 

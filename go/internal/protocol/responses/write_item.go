@@ -27,17 +27,17 @@ func (w *writer) itemEvent(kind string, item []byte) {
 		return
 	}
 	w.event(kind)
-	w.dst = append(w.dst, `,"output_index":`...)
-	w.dst = strconv.AppendInt(w.dst, int64(w.begun-1), 10)
-	w.dst = append(w.dst, `,"item":`...)
-	w.dst = append(w.dst, item...)
+	w.Out = append(w.Out, `,"output_index":`...)
+	w.Out = strconv.AppendInt(w.Out, int64(w.begun-1), 10)
+	w.Out = append(w.Out, `,"item":`...)
+	w.Out = append(w.Out, item...)
 	w.close()
 }
 
 // ref begins an event about the item at hand. Only for streams.
 func (w *writer) ref(kind string) {
 	w.event(kind)
-	w.dst = append(w.dst, w.item.ref...)
+	w.Out = append(w.Out, w.item.ref...)
 }
 
 // done finishes an item with what it is as a whole.
@@ -94,14 +94,14 @@ func (w *writer) beginPart(part, phase string) {
 	if w.head.Stream {
 		w.ref("response.content_part.added")
 		w.contentIndex()
-		w.dst = append(append(w.dst, `,"part":`...), part...)
+		w.Out = append(append(w.Out, `,"part":`...), part...)
 		w.close()
 	}
 }
 
 func (w *writer) contentIndex() {
-	w.dst = append(w.dst, `,"content_index":`...)
-	w.dst = strconv.AppendInt(w.dst, int64(w.item.count), 10)
+	w.Out = append(w.Out, `,"content_index":`...)
+	w.Out = strconv.AppendInt(w.Out, int64(w.item.count), 10)
 }
 
 // endPart closes a part of a message. Kind is the event's, field the member
@@ -116,15 +116,15 @@ func (w *writer) endPart(kind, field, part string, rest []byte) {
 	if w.head.Stream {
 		w.ref(kind)
 		w.contentIndex()
-		w.dst = append(append(append(w.dst, `,"`...), field...), `":"`...)
-		w.dst = append(append(w.dst, text...), '"')
+		w.Out = append(append(append(w.Out, `,"`...), field...), `":"`...)
+		w.Out = append(append(w.Out, text...), '"')
 		if part == partOutput {
-			w.dst = append(w.dst, `,"logprobs":[]`...)
+			w.Out = append(w.Out, `,"logprobs":[]`...)
 		}
 		w.close()
 		w.ref("response.content_part.done")
 		w.contentIndex()
-		w.dst = append(append(w.dst, `,"part":`...), whole...)
+		w.Out = append(append(w.Out, `,"part":`...), whole...)
 		w.close()
 	}
 	if w.item.count > 0 {
@@ -141,15 +141,15 @@ func (w *writer) annotations(cited []llm.Opaque) []byte {
 	n := 0
 	for _, c := range cited {
 		if c.Origin != llm.Responses {
-			w.lost(llm.Dropped, "output["+strconv.Itoa(w.begun-1)+"].citations", reasonUnsupported)
+			w.Note(llm.Dropped, "output["+strconv.Itoa(w.begun-1)+"].citations", reasonUnsupported)
 			continue
 		}
 		if w.head.Stream {
 			w.ref("response.output_text.annotation.added")
 			w.contentIndex()
-			w.dst = append(w.dst, `,"annotation_index":`...)
-			w.dst = strconv.AppendInt(w.dst, int64(n), 10)
-			w.dst = append(append(w.dst, `,"annotation":`...), oneLine(c.Raw)...)
+			w.Out = append(w.Out, `,"annotation_index":`...)
+			w.Out = strconv.AppendInt(w.Out, int64(n), 10)
+			w.Out = append(append(w.Out, `,"annotation":`...), oneLine(c.Raw)...)
 			w.close()
 		}
 		out = append(separate(out, n), oneLine(c.Raw)...)

@@ -18,8 +18,8 @@ func (w *writer) thoughtDelta(b llm.Thought, delta []byte) {
 	}
 	kind, index, _ := thoughtWords(b)
 	w.ref("response." + kind + ".delta")
-	w.dst = append(append(append(w.dst, index...), `,"delta":"`...), delta...)
-	w.dst = append(w.dst, '"')
+	w.Out = append(append(append(w.Out, index...), `,"delta":"`...), delta...)
+	w.Out = append(w.Out, '"')
 	w.close()
 }
 
@@ -47,9 +47,9 @@ func (w *writer) thoughtPart(b llm.Thought, what, text string) {
 	} else {
 		w.ref("response.reasoning_summary_part." + what)
 	}
-	w.dst = append(append(w.dst, index...), `,"part":{"type":"`...)
-	w.dst = append(append(w.dst, part...), `","text":"`...)
-	w.dst = append(append(w.dst, text...), `"}`...)
+	w.Out = append(append(w.Out, index...), `,"part":{"type":"`...)
+	w.Out = append(append(w.Out, part...), `","text":"`...)
+	w.Out = append(append(w.Out, text...), `"}`...)
 	w.close()
 }
 
@@ -74,8 +74,8 @@ func (w *writer) endThought(b llm.Thought, seal string) {
 	if w.block.begun && w.head.Stream {
 		kind, index, _ := thoughtWords(b)
 		w.ref("response." + kind + ".done")
-		w.dst = append(append(append(w.dst, index...), `,"text":"`...), w.block.text...)
-		w.dst = append(w.dst, '"')
+		w.Out = append(append(append(w.Out, index...), `,"text":"`...), w.block.text...)
+		w.Out = append(w.Out, '"')
 		w.close()
 		w.thoughtPart(b, "done", string(w.block.text))
 	}
