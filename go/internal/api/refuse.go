@@ -56,7 +56,7 @@ func (d *Door) refuse(w http.ResponseWriter, codec protocol.Codec, head protocol
 		out[name] = values
 	}
 	if failure.RetryAfter > 0 && out.Get("Retry-After") == "" {
-		out.Set("Retry-After", strconv.Itoa(int((failure.RetryAfter+time.Second-1)/time.Second)))
+		out.Set("Retry-After", strconv.FormatInt(failure.RetrySeconds(), 10))
 	}
 	if failure.Upstream != nil && failure.Upstream.RequestID != "" {
 		out.Set("X-Upstream-Request-Id", failure.Upstream.RequestID)

@@ -74,7 +74,7 @@ var homes = map[string][]string{
 }
 
 // testing packages serve tests only; they may import what they test.
-var testing_ = []string{"pgtest", "upstreamtest", "protocol/protocoltest", "ledger/ledgertest", "house"}
+var testing_ = []string{"docstest", "pgtest", "upstreamtest", "protocol/protocoltest", "ledger/ledgertest", "house"}
 
 const (
 	maxFile, p90File, medianFile = 600, 350, 150

@@ -93,6 +93,9 @@ func (e *Error) Retryable() bool {
 	}
 }
 
+// RetrySeconds is RetryAfter in whole seconds, rounded up.
+func (e *Error) RetrySeconds() int64 { return int64((e.RetryAfter + time.Second - 1) / time.Second) }
+
 // Broken returns the status of an upstream that failed by itself, with 5xx,
 // which a client is told as it is; otherwise the status given. What is ours
 // to mend, such as our key, does not count.

@@ -1,13 +1,12 @@
 package provider
 
 import (
-	"bytes"
 	"flag"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
+	"github.com/tokligence/tokligence-gateway/go/internal/docstest"
 	"github.com/tokligence/tokligence-gateway/go/internal/llm"
 )
 
@@ -15,27 +14,7 @@ var update = flag.Bool("update", false, "write the table of the documentation an
 
 // TestDocumentation holds the table in docs/providers.md to the presets.
 func TestDocumentation(t *testing.T) {
-	const file = "../../../docs/providers.md"
-	const begin, end = "<!-- presets -->\n", "<!-- /presets -->\n"
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	head, rest, found := strings.Cut(string(text), begin)
-	_, tail, closed := strings.Cut(rest, end)
-	if !found || !closed {
-		t.Fatalf("%s has no place for the table", file)
-	}
-	want := []byte(head + begin + presetTable() + end + tail)
-	if *update {
-		if err := os.WriteFile(file, want, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if !bytes.Equal(text, want) {
-		t.Errorf("%s is out of date: run this test with -update", file)
-	}
+	docstest.Table(t, "../../../docs/providers.md", "<!-- presets -->\n", "<!-- /presets -->\n", presetTable(), *update)
 }
 
 func presetTable() string {

@@ -52,6 +52,19 @@ func models() []provider {
 	return append(all, older)
 }
 
+// onEach runs a client of each version before each vendor.
+func onEach(t *testing.T, versions []string, vendors []provider, run func(t *testing.T, version string, p provider)) {
+	t.Helper()
+	for _, version := range versions {
+		for _, p := range vendors {
+			t.Run(version+"/"+p.name, func(t *testing.T) {
+				t.Parallel()
+				run(t, version, p)
+			})
+		}
+	}
+}
+
 // gateway starts a daemon in front of one vendor.
 func (p provider) gateway(t *testing.T, s script, env ...string) (*daemon.Daemon, *vendor) {
 	t.Helper()

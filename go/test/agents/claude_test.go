@@ -100,22 +100,17 @@ func checkClaude(t *testing.T, o outcome) {
 // TestClaude leaves all models to Claude Code: with the key of one provider,
 // whoever that is, its own names are answered.
 func TestClaude(t *testing.T) {
-	for _, version := range claudeVersions() {
-		for _, p := range providers() {
-			t.Run(version+"/"+p.name, func(t *testing.T) {
-				t.Parallel()
-				dir := workspace(t)
-				d, v := p.gateway(t, claudeScript(dir))
-				o := claude(t, d, version, dir)
-				v.check(t)
-				checkClaude(t, o)
-				checkNote(t, dir)
-				if version == "claude-2.0.29" {
-					checkWarmUps(t, v)
-				}
-			})
+	onEach(t, claudeVersions(), providers(), func(t *testing.T, version string, p provider) {
+		dir := workspace(t)
+		d, v := p.gateway(t, claudeScript(dir))
+		o := claude(t, d, version, dir)
+		v.check(t)
+		checkClaude(t, o)
+		checkNote(t, dir)
+		if version == "claude-2.0.29" {
+			checkWarmUps(t, v)
 		}
-	}
+	})
 }
 
 // checkWarmUps wants the calls that the older version makes at its start, one

@@ -178,19 +178,14 @@ func checkCodex(t *testing.T, o outcome) {
 }
 
 func TestCodex(t *testing.T) {
-	for _, version := range codexVersions() {
-		for _, p := range models() {
-			t.Run(version+"/"+p.name, func(t *testing.T) {
-				t.Parallel()
-				d, v := p.gateway(t, codexScript)
-				dir := workspace(t)
-				o := codex(t, d, version, dir, p.model)
-				v.check(t)
-				checkCodex(t, o)
-				checkNote(t, dir)
-			})
-		}
-	}
+	onEach(t, codexVersions(), models(), func(t *testing.T, version string, p provider) {
+		d, v := p.gateway(t, codexScript)
+		dir := workspace(t)
+		o := codex(t, d, version, dir, p.model)
+		v.check(t)
+		checkCodex(t, o)
+		checkNote(t, dir)
+	})
 }
 
 // TestCodexOwnModel leaves the model to Codex: its own name is answered by the

@@ -27,38 +27,28 @@ var errBad = &refusal{http.StatusBadRequest, "The rhubarb is not ripe."}
 
 // TestClaudeBadRequest: a 400 ends the client at once, with the vendor's words.
 func TestClaudeBadRequest(t *testing.T) {
-	for _, version := range claudeVersions() {
-		for _, p := range providers() {
-			t.Run(version+"/"+p.name, func(t *testing.T) {
-				t.Parallel()
-				dir := workspace(t)
-				d, v := p.gateway(t, failing(-1, errBad, claudeScript(dir)))
-				o := claude(t, d, version, dir)
-				v.check(t)
-				if s := readSummary(t, o); o.code == 0 || !s.Failed || !strings.Contains(s.Result, "rhubarb") || o.took > soon {
-					t.Errorf("exit code %d after %v, %+v", o.code, o.took, s)
-				}
-			})
+	onEach(t, claudeVersions(), providers(), func(t *testing.T, version string, p provider) {
+		dir := workspace(t)
+		d, v := p.gateway(t, failing(-1, errBad, claudeScript(dir)))
+		o := claude(t, d, version, dir)
+		v.check(t)
+		if s := readSummary(t, o); o.code == 0 || !s.Failed || !strings.Contains(s.Result, "rhubarb") || o.took > soon {
+			t.Errorf("exit code %d after %v, %+v", o.code, o.took, s)
 		}
-	}
+	})
 }
 
 // TestCodexBadRequest: the same.
 func TestCodexBadRequest(t *testing.T) {
-	for _, version := range codexVersions() {
-		for _, p := range providers() {
-			t.Run(version+"/"+p.name, func(t *testing.T) {
-				t.Parallel()
-				dir := workspace(t)
-				d, v := p.gateway(t, failing(-1, errBad, codexScript))
-				o := codex(t, d, version, dir, p.model)
-				v.check(t)
-				if o.code == 0 || !strings.Contains(o.out, "rhubarb") || o.took > soon {
-					t.Errorf("exit code %d after %v", o.code, o.took)
-				}
-			})
+	onEach(t, codexVersions(), providers(), func(t *testing.T, version string, p provider) {
+		dir := workspace(t)
+		d, v := p.gateway(t, failing(-1, errBad, codexScript))
+		o := codex(t, d, version, dir, p.model)
+		v.check(t)
+		if o.code == 0 || !strings.Contains(o.out, "rhubarb") || o.took > soon {
+			t.Errorf("exit code %d after %v", o.code, o.took)
 		}
-	}
+	})
 }
 
 // TestBusyVendor: a vendor that is busy for a moment, or breaks off in

@@ -71,18 +71,13 @@ func mediaScript(dir string) script {
 // TestClaudeMedia has an image and a PDF come back from a tool, which OpenAI's
 // protocols have no place for in a result.
 func TestClaudeMedia(t *testing.T) {
-	for _, version := range claudeVersions() {
-		for _, p := range providers() {
-			t.Run(version+"/"+p.name, func(t *testing.T) {
-				t.Parallel()
-				dir := workspace(t)
-				write(t, filepath.Join(dir, "picture.png"), picture(t))
-				write(t, filepath.Join(dir, "paper.pdf"), document())
-				d, v := p.gateway(t, mediaScript(dir))
-				o := claude(t, d, version, dir)
-				v.check(t)
-				checkClaude(t, o)
-			})
-		}
-	}
+	onEach(t, claudeVersions(), providers(), func(t *testing.T, version string, p provider) {
+		dir := workspace(t)
+		write(t, filepath.Join(dir, "picture.png"), picture(t))
+		write(t, filepath.Join(dir, "paper.pdf"), document())
+		d, v := p.gateway(t, mediaScript(dir))
+		o := claude(t, d, version, dir)
+		v.check(t)
+		checkClaude(t, o)
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -49,19 +50,52 @@ func TestThereAndBack(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				away, ok := translated(t, program, c.own, c.other, stream)
-				if !ok {
-					t.Skip("the stream ends in a failure")
-				}
-				back, ok := translated(t, program, c.other, c.own, away)
-				if !ok {
-					t.Fatalf("what it becomes cannot be read: %s", away)
+				away, whole := translated(t, program, c.own, c.other, stream)
+				back, wholeAgain := translated(t, program, c.other, c.own, away)
+				if failing := name == "21-stream-error"; whole == failing || wholeAgain == failing {
+					t.Fatalf("ends well: away %v, back %v\n%s\n%s", whole, wholeAgain, away, back)
+				} else if failing {
+					checkFailure(t, c.own, back)
+					return
 				}
 				if direct, round := c.read(t, stream), c.read(t, back); direct != round {
 					t.Errorf("direct:\n%s\nthere and back:\n%s", direct, round)
 				}
 			})
 		}
+	}
+}
+
+// checkFailure wants a client of the protocol to be told of a failure.
+func checkFailure(t *testing.T, own string, stream []byte) {
+	t.Helper()
+	url, ctx := serving(t, stream), context.Background()
+	var err error
+	switch own {
+	case "messages":
+		client := anthropic.NewClient(anthropicoption.WithBaseURL(url), anthropicoption.WithAPIKey("k"), anthropicoption.WithMaxRetries(0))
+		s := client.Messages.NewStreaming(ctx, anthropic.MessageNewParams{MaxTokens: 9, Model: "m"})
+		for s.Next() {
+		}
+		err = s.Err()
+	case "chat":
+		client := openai.NewClient(option.WithBaseURL(url), option.WithAPIKey("k"), option.WithMaxRetries(0))
+		s := client.Chat.Completions.NewStreaming(ctx, openai.ChatCompletionNewParams{Model: "m"})
+		for s.Next() {
+		}
+		err = s.Err()
+	case "responses":
+		client := openai.NewClient(option.WithBaseURL(url), option.WithAPIKey("k"), option.WithMaxRetries(0))
+		s := client.Responses.NewStreaming(ctx, responses.ResponseNewParams{Model: "m"})
+		for s.Next() {
+			if failed := s.Current(); failed.Type == "response.failed" {
+				err = errors.New(failed.Response.Error.Message)
+			}
+		}
+		err = errors.Join(err, s.Err())
+	}
+	if err == nil {
+		t.Errorf("the client is told of no failure:\n%s", stream)
 	}
 }
 

@@ -3,7 +3,6 @@ package chat
 import (
 	"net/http"
 	"strconv"
-	"time"
 
 	"github.com/tokligence/tokligence-gateway/go/internal/jsonscan"
 	"github.com/tokligence/tokligence-gateway/go/internal/llm"
@@ -64,7 +63,7 @@ func formOf(kind llm.ErrorKind) form {
 func (*Codec) EncodeError(err *llm.Error, _ protocol.Head) (int, http.Header, []byte) {
 	header := http.Header{}
 	if err.RetryAfter > 0 {
-		header.Set("Retry-After", strconv.FormatInt(int64((err.RetryAfter+time.Second-1)/time.Second), 10))
+		header.Set("Retry-After", strconv.FormatInt(err.RetrySeconds(), 10))
 	}
 	if err.Kind == llm.QuotaExceeded {
 		header.Set("X-Should-Retry", "false") // the SDKs would repeat any 429

@@ -50,7 +50,7 @@ func (*Codec) EncodeError(err *llm.Error, head protocol.Head) (int, http.Header,
 	status, _ := statusOf(err.Kind)
 	header := http.Header{}
 	if err.RetryAfter > 0 {
-		header.Set("Retry-After", strconv.FormatInt(int64((err.RetryAfter+time.Second-1)/time.Second), 10))
+		header.Set("Retry-After", strconv.FormatInt(err.RetrySeconds(), 10))
 	}
 	return err.Broken(status), header, appendError(nil, err, head.RequestID)
 }

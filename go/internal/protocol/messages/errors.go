@@ -2,6 +2,7 @@ package messages
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/tokligence/tokligence-gateway/go/internal/jsonscan"
@@ -54,7 +55,7 @@ func (*Codec) EncodeError(err *llm.Error, head protocol.Head) (int, http.Header,
 	status, _ := statusOf(err.Kind)
 	header := http.Header{}
 	if err.RetryAfter > 0 {
-		header.Set("Retry-After", seconds(err.RetryAfter))
+		header.Set("Retry-After", strconv.FormatInt(err.RetrySeconds(), 10))
 	}
 	return err.Broken(status), header, appendError(nil, err, head.RequestID)
 }

@@ -167,8 +167,3 @@ func bounded(n float64, unit time.Duration) time.Duration {
 	}
 	return time.Duration(min(n*float64(unit), float64(maxWait)))
 }
-
-// seconds writes a wait as whole seconds, rounded up.
-func seconds(d time.Duration) string {
-	return strconv.FormatInt(int64((d+time.Second-1)/time.Second), 10)
-}

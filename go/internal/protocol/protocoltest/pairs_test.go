@@ -1,13 +1,12 @@
 package protocoltest_test
 
 import (
-	"bytes"
 	"flag"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
+	"github.com/tokligence/tokligence-gateway/go/internal/docstest"
 	"github.com/tokligence/tokligence-gateway/go/internal/llm"
 )
 
@@ -133,25 +132,6 @@ func matrix(t *testing.T) string {
 // TestMatrix writes what becomes of what a client asks for, for every pair,
 // into the page on translation.
 func TestMatrix(t *testing.T) {
-	const file = "../../../../docs/translation.md"
-	const begin, end = "<!-- matrix: made by go test ./internal/protocol/protocoltest -run TestMatrix -update -->\n", "<!-- end of matrix -->"
-	page, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	head, rest, found := strings.Cut(string(page), begin)
-	_, tail, closed := strings.Cut(rest, end)
-	if !found || !closed {
-		t.Fatalf("%s has no place for the matrix", file)
-	}
-	want := []byte(head + begin + matrix(t) + end + tail)
-	if flag.Lookup("update").Value.String() == "true" {
-		if err := os.WriteFile(file, want, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if !bytes.Equal(page, want) {
-		t.Errorf("%s is out of date: run this test with -update", file)
-	}
+	docstest.Table(t, "../../../../docs/translation.md",
+		"<!-- matrix: made by go test ./internal/protocol/protocoltest -run TestMatrix -update -->\n", "<!-- end of matrix -->", matrix(t), flag.Lookup("update").Value.String() == "true")
 }

@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/tokligence/tokligence-gateway/go/internal/jsonscan"
 	"github.com/tokligence/tokligence-gateway/go/internal/llm"
@@ -103,18 +102,15 @@ func withWait(e *llm.Error) string {
 	if e.RetryAfter <= 0 || strings.Contains(e.Message, "try again in") {
 		return e.Message
 	}
-	return strings.TrimRight(e.Message, " .") + ". Please try again in " + strconv.Itoa(seconds(e.RetryAfter)) + "s."
+	return strings.TrimRight(e.Message, " .") + ". Please try again in " + strconv.FormatInt(e.RetrySeconds(), 10) + "s."
 }
-
-// seconds rounds up.
-func seconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }
 
 // EncodeError returns OpenAI's error envelope.
 func (*Codec) EncodeError(err *llm.Error, _ protocol.Head) (int, http.Header, []byte) {
 	w := wordsFor(err)
 	header := http.Header{"Content-Type": {"application/json"}}
 	if err.RetryAfter > 0 {
-		header.Set("Retry-After", strconv.Itoa(seconds(err.RetryAfter)))
+		header.Set("Retry-After", strconv.FormatInt(err.RetrySeconds(), 10))
 	}
 	return w.status, header, append(w.append([]byte(`{"error":`)), '}')
 }

@@ -29,7 +29,7 @@ func TestVocabulary(t *testing.T) {
 				if err := os.WriteFile(name+".zst", enc.EncodeAll(plain, nil), 0o644); err != nil {
 					t.Fatal(err)
 				}
-				t.Skip("written")
+				return // what is embedded changes with the next build
 			}
 			v := Find(name).load()
 			if len(v.ends) != len(tokens) {
