@@ -114,7 +114,7 @@ func thoughtPart(t llm.Thought) []byte {
 // first call has no signature; there is one for calls that others made.
 func (e *encoder) callPart(c llm.ToolCall, it protocol.Item, first bool) []byte {
 	dst := jsonscan.AppendString([]byte(`{"functionCall":{"id":`), c.ID)
-	dst = jsonscan.AppendString(append(dst, `,"name":`...), e.names.Out(c.Namespace, toolName(c.Kind, c.Name)))
+	dst = jsonscan.AppendString(append(dst, `,"name":`...), e.names.Out(c.Namespace, protocol.NameOf(c.Kind, c.Name)))
 	args, mended := argsOf(c)
 	if mended {
 		e.note(llm.Approximated, e.at(it), "arguments_are_no_json_object")

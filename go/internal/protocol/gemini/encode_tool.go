@@ -20,7 +20,7 @@ type tools struct {
 // planTools writes the tools. What the vendor runs itself stands beside
 // functions only where its own client says so: most models refuse that.
 func (e *encoder) planTools() error {
-	loaded := loadedTools(e.req.Turns)
+	loaded := protocol.LoadedTools(e.req.Turns)
 	for i := range e.req.Tools {
 		t := &e.req.Tools[i]
 		at := fmt.Sprintf("tools[%d]", i)
@@ -31,7 +31,7 @@ func (e *encoder) planTools() error {
 		case t.Deferred && !loaded[t.Name]:
 			e.note(llm.Approximated, at, "deferred_tool_withheld")
 		default:
-			name := e.names.Out(t.Namespace, toolName(t.Kind, t.Name))
+			name := e.names.Out(t.Namespace, protocol.NameOf(t.Kind, t.Name))
 			e.tools.names = append(e.tools.names, name)
 			e.tools.functions = append(e.tools.functions, e.function(t, name, at))
 		}
@@ -68,25 +68,6 @@ func (e *encoder) planHosted(t *llm.Tool, at string) {
 	}
 }
 
-// loadedTools are the deferred tools that the conversation has loaded.
-func loadedTools(turns []llm.Turn) map[string]bool {
-	loaded := map[string]bool{}
-	for _, turn := range turns {
-		for _, b := range turn.Blocks {
-			result, ok := b.(llm.ToolResult)
-			if !ok {
-				continue
-			}
-			for _, inner := range result.Blocks {
-				if ref, ok := inner.(llm.ToolReference); ok {
-					loaded[ref.Name] = true
-				}
-			}
-		}
-	}
-	return loaded
-}
-
 // checkForced refuses a request that forces a tool which cannot run here.
 func (e *encoder) checkForced() error {
 	c := e.req.ToolChoice
@@ -96,29 +77,10 @@ func (e *encoder) checkForced() error {
 	if c.Mode == llm.ToolsAny && len(e.tools.functions) > 0 {
 		return nil
 	}
-	if c.Mode == llm.ToolsNamed && len(c.Names) > 0 && slices.Contains(e.tools.names, e.wireName(c.Names[0])) {
+	if c.Mode == llm.ToolsNamed && len(c.Names) > 0 && slices.Contains(e.tools.names, e.names.Meant(e.req.Tools, c.Names[0])) {
 		return nil
 	}
 	return llm.InvalidField("tool_choice", "tool_choice: the tool that must be called is not available with this model.")
-}
-
-// wireName is the name on the wire of a tool the client knows by name.
-func (e *encoder) wireName(name string) string {
-	for i := range e.req.Tools {
-		if t := &e.req.Tools[i]; t.Name == name {
-			return e.names.Out(t.Namespace, toolName(t.Kind, t.Name))
-		}
-	}
-	return e.names.Out("", name)
-}
-
-// toolName returns the name of a tool, which tools known by their kind alone
-// do not carry.
-func toolName(kind llm.ToolKind, name string) string {
-	if name == "" {
-		return string(kind)
-	}
-	return name
 }
 
 func (e *encoder) function(t *llm.Tool, name, at string) []byte {
@@ -219,7 +181,7 @@ func (e *encoder) appendChoice(dst []byte) []byte {
 	if len(names) > 0 {
 		list := make([][]byte, len(names))
 		for i, name := range names {
-			list[i] = jsonscan.AppendString(nil, e.wireName(name))
+			list[i] = jsonscan.AppendString(nil, e.names.Meant(e.req.Tools, name))
 		}
 		dst = appendArray(append(dst, `,"allowedFunctionNames":`...), list)
 	}

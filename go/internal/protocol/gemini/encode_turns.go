@@ -43,7 +43,7 @@ func (e *encoder) pair() {
 		Usable: e.usable,
 		Note:   func(class llm.FindingClass, it protocol.Item, reason string) { e.note(class, e.at(it), reason) },
 		Fit: func(call *llm.ToolCall, result *llm.ToolResult) {
-			result.Name = e.names.Out(call.Namespace, toolName(call.Kind, call.Name))
+			result.Name = e.names.Out(call.Namespace, protocol.NameOf(call.Kind, call.Name))
 		},
 	}.Pair(e.speeches)
 }

@@ -132,7 +132,7 @@ func (w *writer) closeCall(call llm.ToolCall, seal string) {
 
 // callHead begins the part of a call; the caller closes it.
 func callHead(call llm.ToolCall, args string) []byte {
-	name := toolName(call.Kind, call.Name)
+	name := protocol.NameOf(call.Kind, call.Name)
 	if call.Namespace != "" {
 		name = call.Namespace + "__" + name
 	}

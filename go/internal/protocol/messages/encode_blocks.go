@@ -7,6 +7,7 @@ import (
 
 	"github.com/tokligence/tokligence-gateway/go/internal/jsonscan"
 	"github.com/tokligence/tokligence-gateway/go/internal/llm"
+	"github.com/tokligence/tokligence-gateway/go/internal/protocol"
 )
 
 func (e *encoder) writeMessages() error {
@@ -145,7 +146,7 @@ func (e *encoder) appendCall(dst []byte, b llm.ToolCall, at func() string) []byt
 	dst = append(dst, `{"type":"tool_use","id":`...)
 	dst = jsonscan.AppendString(dst, b.ID)
 	dst = append(dst, `,"name":`...)
-	dst = jsonscan.AppendString(dst, e.names.Out(b.Namespace, toolName(b.Kind, b.Name)))
+	dst = jsonscan.AppendString(dst, e.names.Out(b.Namespace, protocol.NameOf(b.Kind, b.Name)))
 	dst = append(dst, `,"input":`...)
 	input, mended := inputOf(b)
 	if mended {

@@ -19,12 +19,12 @@ type sentTool struct {
 // planTools writes the tools and finds out whether the one that is forced is
 // among them.
 func (e *encoder) planTools() error {
-	loaded := loadedTools(e.req.Turns)
+	loaded := protocol.LoadedTools(e.req.Turns)
 	deferred := 0
 	for i := range e.req.Tools {
 		t := &e.req.Tools[i]
 		at := fmt.Sprintf("tools[%d]", i)
-		name := e.names.Out(t.Namespace, toolName(t.Kind, t.Name))
+		name := e.names.Out(t.Namespace, protocol.NameOf(t.Kind, t.Name))
 		switch {
 		case name == jsonTool:
 			return llm.InvalidField(at+".name", "%s.name: %q is reserved for this kind of model; name the tool differently.", at, jsonTool)
@@ -57,25 +57,6 @@ func (e *encoder) chosen(t *llm.Tool) bool {
 	return c == nil || c.Mode == llm.ToolsNamed || c.Names == nil || slices.Contains(c.Names, t.Name)
 }
 
-// loadedTools are the deferred tools that the conversation has loaded.
-func loadedTools(turns []llm.Turn) map[string]bool {
-	loaded := map[string]bool{}
-	for _, turn := range turns {
-		for _, b := range turn.Blocks {
-			result, ok := b.(llm.ToolResult)
-			if !ok {
-				continue
-			}
-			for _, inner := range result.Blocks {
-				if ref, ok := inner.(llm.ToolReference); ok {
-					loaded[ref.Name] = true
-				}
-			}
-		}
-	}
-	return loaded
-}
-
 func hostedReason(t *llm.Tool) string {
 	if kind, _ := jsonscan.Text(jsonscan.Get(t.Raw, "type")); strings.HasPrefix(kind, "web_search") || strings.HasPrefix(t.Name, "web_search") {
 		return "web_search_not_configured"
@@ -93,22 +74,11 @@ func (e *encoder) checkForced() error {
 		return nil
 	}
 	if c.Mode == llm.ToolsNamed && len(c.Names) > 0 {
-		if i := slices.IndexFunc(e.tools, func(t sentTool) bool { return t.name == e.forcedName() }); i >= 0 {
+		if i := slices.IndexFunc(e.tools, func(t sentTool) bool { return t.name == e.names.Meant(e.req.Tools, e.req.ToolChoice.Names[0]) }); i >= 0 {
 			return nil
 		}
 	}
 	return llm.InvalidField("tool_choice", "tool_choice: the tool that must be called is not available with this model.")
-}
-
-// forcedName is the name on the wire of the tool that must be called.
-func (e *encoder) forcedName() string {
-	name := e.req.ToolChoice.Names[0]
-	for _, t := range e.req.Tools {
-		if t.Name == name {
-			return e.names.Out(t.Namespace, toolName(t.Kind, t.Name))
-		}
-	}
-	return e.names.Out("", name)
 }
 
 // declareCalled declares what the history has called, where the client sent no
@@ -123,7 +93,7 @@ func (e *encoder) declareCalled() {
 			if !ok {
 				continue
 			}
-			name := e.names.Out(call.Namespace, toolName(call.Kind, call.Name))
+			name := e.names.Out(call.Namespace, protocol.NameOf(call.Kind, call.Name))
 			if slices.ContainsFunc(e.tools, func(t sentTool) bool { return t.name == name }) {
 				continue
 			}
@@ -175,15 +145,6 @@ func (e *encoder) description(t *llm.Tool, at string) string {
 		e.note(llm.Approximated, at+".format", "grammar_not_enforced")
 	}
 	return protocol.CustomHint(t)
-}
-
-// toolName returns the name of a tool, which tools known by their kind alone
-// do not carry.
-func toolName(kind llm.ToolKind, name string) string {
-	if name == "" {
-		return string(kind)
-	}
-	return name
 }
 
 // schemaOf returns the schema of a tool's arguments: always of an object.
@@ -243,7 +204,7 @@ func (e *encoder) writeToolChoice() {
 	if c := e.req.ToolChoice; c != nil {
 		mode, parallel = c.Mode, c.Parallel == nil || *c.Parallel
 		if mode == llm.ToolsNamed && len(c.Names) > 0 {
-			name = e.forcedName()
+			name = e.names.Meant(e.req.Tools, e.req.ToolChoice.Names[0])
 		}
 	}
 	switch {

@@ -37,7 +37,7 @@ func (w *writer) Open(b llm.Block) {
 }
 
 func appendCallHead(dst []byte, call llm.ToolCall) []byte {
-	name := toolName(call.Kind, call.Name)
+	name := protocol.NameOf(call.Kind, call.Name)
 	if call.Namespace != "" {
 		name = call.Namespace + "__" + name
 	}
