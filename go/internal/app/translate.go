@@ -30,6 +30,15 @@ type Translated struct {
 	Findings []llm.Finding
 }
 
+// strictly leaves nothing of what would be refused.
+func (t *Translated) strictly(to llm.Protocol) error {
+	err := proxy.Strictly(t.Findings, to)
+	if err != nil {
+		t.Text = nil
+	}
+	return err
+}
+
 // vendorOf is whose quirks count if no provider is named.
 func vendorOf(p llm.Protocol) string {
 	switch p {
@@ -98,13 +107,14 @@ func TranslateRequest(cfg *config.Config, o TranslateOptions, body []byte) (out 
 	out.Provider, out.Model = to.Provider, to.Model
 	out.Text, out.Findings, err = t.to.EncodeRequest(req, to)
 	if err == nil && o.Strict {
-		err = proxy.Strictly(out.Findings, o.To)
+		err = out.strictly(o.To)
 	}
 	return out, err
 }
 
 // TranslateAnswer reads what an upstream said in the protocol From, a stream
-// or a whole body, and writes it for a client that speaks To.
+// or a whole body, and writes it for a client that speaks To. A stream that
+// fails comes with its failure.
 func TranslateAnswer(cfg *config.Config, o TranslateOptions, answer []byte) (out Translated, err error) {
 	t, done, err := newTranslation(cfg, o, o.From)
 	if err != nil {
@@ -140,7 +150,7 @@ func TranslateAnswer(cfg *config.Config, o TranslateOptions, answer []byte) (out
 		case llm.Finish:
 			out.Findings = writer.Findings()
 			if o.Strict {
-				return out, proxy.Strictly(out.Findings, o.To)
+				return out, out.strictly(o.To)
 			}
 			return out, nil
 		case llm.Failed:

@@ -112,7 +112,8 @@ func (c *command) translateCommand() *cobra.Command {
 }
 
 // showTranslated prints a translation or why there is none. A refusal is told
-// with the findings that led to it.
+// with the findings that led to it, the failure of a stream with what the
+// client got of it.
 func (c *command) showTranslated(o *app.TranslateOptions, out *app.Translated, failure error) error {
 	var refusal *llm.Error
 	if failure != nil && !errors.As(failure, &refusal) {
@@ -120,12 +121,6 @@ func (c *command) showTranslated(o *app.TranslateOptions, out *app.Translated, f
 	}
 	if c.flags.json {
 		return c.translatedJSON(o, out, refusal)
-	}
-	if refusal != nil {
-		if err := c.findings(out.Findings); err != nil {
-			return err
-		}
-		return refusal
 	}
 	text := out.Text
 	if json.Valid(text) {
@@ -138,7 +133,10 @@ func (c *command) showTranslated(o *app.TranslateOptions, out *app.Translated, f
 	if _, err := c.out.Write(text); err != nil {
 		return err
 	}
-	return c.findings(out.Findings)
+	if err := c.findings(out.Findings); err != nil || refusal == nil {
+		return err
+	}
+	return refusal
 }
 
 func (c *command) findings(all []llm.Finding) error {
@@ -154,13 +152,13 @@ func (c *command) translatedJSON(o *app.TranslateOptions, out *app.Translated, r
 	for i, f := range out.Findings {
 		v.Findings[i] = findingView{f.Class.String(), f.Field, f.Reason}
 	}
-	switch {
-	case refusal != nil:
-		v.Refused = &refusedView{refusal.Message, refusal.Field}
-	case json.Valid(out.Text):
+	if json.Valid(out.Text) {
 		v.Body = out.Text
-	default:
+	} else {
 		v.Stream = string(out.Text)
+	}
+	if refusal != nil {
+		v.Refused = &refusedView{refusal.Message, refusal.Field}
 	}
 	err := c.printJSON(v)
 	if err == nil && refusal != nil {

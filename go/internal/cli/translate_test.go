@@ -53,7 +53,8 @@ func TestTranslate(t *testing.T) {
 		{"a streamed answer by flag", answer, "--answer --stream --from messages --to chat", 2, nil, []string{"--stream"}},
 		{"no provider", request, "--from responses --to chat --provider nobody", 1, nil, []string{`no provider "nobody"`}},
 		{"an answer", answer, "--answer --from messages --to chat", 0, []string{`"finish_reason": "stop"`, `"content": "yes"`}, nil},
-		{"a stream", "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"busy\"}}\n\n", "--answer --from messages --to chat", 1, nil, []string{"busy"}},
+		{"a stream", "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"busy\"}}\n\n", "--answer --from messages --to chat", 1, []string{`"message":"busy"`}, []string{"busy"}},
+		{"a stream that fails, for programs", "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"busy\"}}\n\n", "--answer --from messages --to chat --json", 1, []string{`"stream": "data: {`, `"refused"`}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			code, out, err := runIn(t, c.input, append([]string{"translate"}, strings.Fields(c.args)...)...)
