@@ -15,12 +15,13 @@ fi
 out=.cache/release
 rm -rf $out
 mkdir -p $out/share
-(cd tools/manual && env -u GOOS -u GOARCH go run -tags nomsgpack . -version "$version" -date "$date" ../../$out/share)
+(cd tools/manual && env -u GOOS -u GOARCH CGO_ENABLED=0 go run -trimpath -tags nomsgpack . -version "$version" -date "$date" ../../$out/share)
 
 # unix OS makes the folder of a system on which programs have two names.
 unix() {
-	mkdir -p "$out/$1/man" "$out/$1/service"
+	mkdir -p "$out/$1/man" "$out/$1/service" "$out/$1/completions"
 	cp $out/share/man/* "$out/$1/man/"
+	cp $out/share/completions/* "$out/$1/completions/"
 	: >"$out/$1/gateway" # what the link points to here; it is not shipped
 	ln -s gateway "$out/$1/gatewayd"
 }
@@ -31,4 +32,5 @@ unix darwin
 for plist in $units/*.plist; do
 	[ ! -f "$plist" ] || cp "$plist" $out/darwin/service/
 done
-mkdir -p $out/windows
+mkdir -p $out/windows/completions
+cp $out/share/completions/gateway.ps1 $out/windows/completions/

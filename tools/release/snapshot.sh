@@ -13,7 +13,13 @@ mode=--snapshot
 config=.goreleaser.yaml
 if [ "${1:-}" = --publish ]; then
 	mode=
-elif [ $# -gt 0 ]; then
+	shift
+else
+	# The tag it would have; the manifests name it.
+	GORELEASER_CURRENT_TAG=v$(cat go/internal/version/VERSION)
+	export GORELEASER_CURRENT_TAG
+fi
+if [ $# -gt 0 ]; then
 	config=.cache/goreleaser.yaml
 	mkdir -p .cache
 	sed "s/^    targets: \[.*\]\$/    targets: [$(echo "$@" | tr ' ' ',')]/" .goreleaser.yaml >$config
@@ -32,4 +38,4 @@ SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 export SOURCE_DATE_EPOCH
 [ ! -f python/build_wheels.py ] || python3 python/build_wheels.py
 [ ! -f npm/pack.mjs ] || node npm/pack.mjs
-[ ! -d tools/image ] || (cd tools/image && env -u GOOS -u GOARCH go run .)
+[ ! -d tools/image ] || (cd tools/image && env -u GOOS -u GOARCH go run . build)
