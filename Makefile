@@ -10,7 +10,7 @@ GOBUILD := CGO_ENABLED=0 go build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)'
 GOTEST  := go test -tags $(TAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test unit lint fmt generate generated check e2e fuzz bench python npm docker clean deps
+.PHONY: help build run test unit lint fmt generate generated check e2e fuzz bench python npm docker clean deps tools notices workflows snapshot snapshot-check release
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,7 +22,7 @@ build: ## bin/gateway and bin/gatewayd
 run: build ## build and start on SQLite with the loopback model
 	@exec $(BIN)/gatewayd
 
-test: deps check unit e2e fuzz python npm ## install what the tests need, run every check and every test
+test: deps check unit e2e fuzz python npm release ## install what the tests need, run every check and every test
 
 deps: ## install what the tests need (PostgreSQL; Node and Python packages go into the project's own folders)
 	sh tools/install-test-deps.sh
@@ -30,6 +30,7 @@ deps: ## install what the tests need (PostgreSQL; Node and Python packages go in
 unit: ## Go tests of the rooms, with the race detector, and of the price table's generator
 	cd go && $(GOTEST) -race ./...
 	cd tools/prices && go test ./...
+	cd tools/release && go test ./notices
 
 e2e: ## the real programs, with the official SDKs as clients
 	cd go/test && $(GOTEST) -count=1 -timeout 20m ./...
@@ -37,13 +38,15 @@ e2e: ## the real programs, with the official SDKs as clients
 fuzz: ## every fuzz target for some seconds
 	sh tools/fuzz.sh
 
-check: lint generated ## linters, and generated files that are up to date
+check: lint generated workflows ## linters, and generated files that are up to date
 
 lint: $(TOOLS)/golangci-lint
 	cd go && $(TOOLS)/golangci-lint run --build-tags $(TAGS) ./...
 	cd go/test && $(TOOLS)/golangci-lint run --config ../.golangci.yml --build-tags $(TAGS) ./...
 	cd bench && $(TOOLS)/golangci-lint run --config ../go/.golangci.yml ./...
 	cd tools/prices && $(TOOLS)/golangci-lint run --config ../../go/.golangci.yml ./...
+	cd tools/manual && $(TOOLS)/golangci-lint run --config ../../go/.golangci.yml --build-tags $(TAGS) ./...
+	cd tools/release && $(TOOLS)/golangci-lint run --config ../../go/.golangci.yml ./...
 
 fmt: $(TOOLS)/golangci-lint ## format the Go code
 	cd go && $(TOOLS)/golangci-lint fmt ./...
@@ -67,6 +70,35 @@ python: build ## the Python launcher's checks and tests
 
 npm: build ## the JavaScript launcher's checks and tests
 	sh npm/check.sh
+
+tools: $(TOOLS)/goreleaser $(TOOLS)/actionlint ## the tools of the release, built once (3 minutes)
+
+$(TOOLS)/goreleaser: tools/release/go.mod tools/release/go.sum
+	@mkdir -p $(TOOLS)
+	cd tools/release && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o $(TOOLS)/ github.com/goreleaser/goreleaser/v2 github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
+	@touch $@
+
+$(TOOLS)/actionlint: tools/workflows/go.mod tools/workflows/go.sum
+	@mkdir -p $(TOOLS)
+	cd tools/workflows && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o $(TOOLS)/ github.com/rhysd/actionlint/cmd/actionlint
+	@touch $@
+
+workflows: $(TOOLS)/actionlint ## what GitHub would say of the workflows
+	$(TOOLS)/actionlint
+
+notices: ## THIRD_PARTY_NOTICES anew, from what is linked and embedded
+	cd tools/release && go run ./notices >../../THIRD_PARTY_NOTICES.new
+	mv THIRD_PARTY_NOTICES.new THIRD_PARTY_NOTICES
+
+snapshot: $(TOOLS)/goreleaser ## all that a release consists of, for every platform, in dist/
+	PATH=$(TOOLS):$$PATH sh tools/release/snapshot.sh
+
+snapshot-check: ## hold what is in dist/ to what is promised of a release
+	cd tools/release && go test -count=1 ./check
+
+release: $(TOOLS)/goreleaser ## a snapshot of three platforms, checked
+	PATH=$(TOOLS):$$PATH sh tools/release/snapshot.sh linux_amd64 linux_arm64 windows_amd64
+	$(MAKE) snapshot-check
 
 docker: build ## the container image, with a Docker engine
 	docker build -f docker/Dockerfile -t tokligence/gateway:dev .

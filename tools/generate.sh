@@ -27,4 +27,5 @@ fi
 made docs/config.schema.json bin/gateway config schema
 made docs/configuration.md bin/gateway config reference
 made config/tokligence.example.yaml bin/gateway config example
+made THIRD_PARTY_NOTICES sh -c 'cd tools/release && go run ./notices'
 exit $status

@@ -2,7 +2,8 @@
 # Installs what the tests need and a plain machine may lack: a C compiler, for
 # Go's race detector, a PostgreSQL server (the tests start their own; the one
 # of the system is left alone) and, in the project's own folders, the official
-# Node and Python clients, Codex CLI and Claude Code.
+# Node and Python clients, Codex CLI and Claude Code. For the checks of a
+# release: rpm, osslsigncode and systemd's own checker.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -60,6 +61,13 @@ clients() {
 	echo "Clients: Node $(node --version), $($py/.venv/bin/python --version)"
 }
 clients
+
+# What checks a release: packages that are installed, programs that are signed.
+if command -v apt-get >/dev/null 2>&1; then
+	command -v rpm >/dev/null 2>&1 || install "rpm" rpm
+	command -v osslsigncode >/dev/null 2>&1 || install "osslsigncode" osslsigncode
+	command -v systemd-analyze >/dev/null 2>&1 || install "systemd" systemd
+fi
 
 for bin in /usr/lib/postgresql/*/bin/initdb /usr/pgsql-*/bin/initdb /opt/homebrew/opt/postgresql*/bin/initdb; do
 	if [ -x "$bin" ] && [ -x "$(dirname "$bin")/postgres" ]; then
