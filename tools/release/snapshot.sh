@@ -9,14 +9,17 @@
 set -eu
 cd "$(dirname "$0")/../.."
 
+version=$(cat go/internal/version/VERSION)
 mode=--snapshot
 config=.goreleaser.yaml
 if [ "${1:-}" = --publish ]; then
-	mode=
+	mkdir -p .cache
+	sh tools/release/changes.sh "$version" >.cache/changes.md
+	mode=--release-notes=.cache/changes.md
 	shift
 else
 	# The tag it would have; the manifests name it.
-	GORELEASER_CURRENT_TAG=v$(cat go/internal/version/VERSION)
+	GORELEASER_CURRENT_TAG=v$version
 	export GORELEASER_CURRENT_TAG
 fi
 if [ $# -gt 0 ]; then
@@ -31,8 +34,8 @@ if [ -z "$(git remote)" ]; then
 fi
 sign=
 [ -n "${GPG_FINGERPRINT:-}" ] || sign=--skip=sign
-# shellcheck disable=SC2086 # both may be empty
-goreleaser release --config $config --clean $mode $sign
+# shellcheck disable=SC2086 # it may be empty
+goreleaser release --config $config --clean "$mode" $sign
 
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 export SOURCE_DATE_EPOCH

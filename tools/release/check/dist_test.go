@@ -135,3 +135,14 @@ func TestNoDownloadIsLarge(t *testing.T) {
 		}
 	}
 }
+
+// The notes of a release are what the changelog says of it.
+func TestNotesOfARelease(t *testing.T) {
+	script := filepath.Join(root, "tools/release/changes.sh")
+	if notes := run(t, "sh", script, "Unreleased"); !strings.Contains(notes, "### Added") || strings.Contains(notes, "## [") {
+		t.Errorf("the notes are\n%s", notes)
+	}
+	if err := exec.Command("sh", script, "9.9.9").Run(); err == nil {
+		t.Error("there are notes for a version that the changelog does not know")
+	}
+}
