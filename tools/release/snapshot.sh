@@ -17,11 +17,9 @@ if [ "${1:-}" = --publish ]; then
 	sh tools/release/changes.sh "$version" >.cache/changes.md
 	mode=--release-notes=.cache/changes.md
 	shift
-else
-	# The tag it would have; the manifests name it.
-	GORELEASER_CURRENT_TAG=v$version
-	export GORELEASER_CURRENT_TAG
 fi
+# A snapshot has no tag, and a release a second one, for Go.
+export GORELEASER_CURRENT_TAG="v$version"
 if [ $# -gt 0 ]; then
 	config=.cache/goreleaser.yaml
 	mkdir -p .cache
