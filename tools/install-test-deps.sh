@@ -3,7 +3,7 @@
 # Go's race detector, a PostgreSQL server (the tests start their own; the one
 # of the system is left alone) and, in the project's own folders, the official
 # Node and Python clients, Codex CLI and Claude Code. For the checks of a
-# release: rpm, osslsigncode and systemd's own checker.
+# release: rpm, osslsigncode, Ruby and systemd's own checker.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -67,6 +67,7 @@ if command -v apt-get >/dev/null 2>&1; then
 	command -v rpm >/dev/null 2>&1 || install "rpm" rpm
 	command -v osslsigncode >/dev/null 2>&1 || install "osslsigncode" osslsigncode
 	command -v systemd-analyze >/dev/null 2>&1 || install "systemd" systemd
+	command -v ruby >/dev/null 2>&1 || install "Ruby" ruby
 fi
 
 for bin in /usr/lib/postgresql/*/bin/initdb /usr/pgsql-*/bin/initdb /opt/homebrew/opt/postgresql*/bin/initdb; do

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"go.yaml.in/yaml/v3"
 )
 
 // manifests maps the systems of a package manager to what it is told.
@@ -58,6 +60,10 @@ func TestManifests(t *testing.T) {
 			}
 		})
 	}
+	t.Run("Homebrew is Ruby", func(t *testing.T) {
+		run(t, tool(t, "ruby"), "-c", filepath.Join(dist, "homebrew/Casks/tokligence-gateway.rb"))
+	})
+	t.Run("winget is YAML", func(t *testing.T) { winget(t, version) })
 	t.Run("Scoop is JSON", func(t *testing.T) {
 		var scoop struct {
 			Version      string
@@ -77,4 +83,29 @@ func TestManifests(t *testing.T) {
 			t.Errorf("version %q", scoop.Version)
 		}
 	})
+}
+
+// winget checks what the three files of a manifest for winget must agree on.
+func winget(t *testing.T, version string) {
+	files := glob(t, "winget/manifests/t/Tokligence/Gateway/*/*.yaml")
+	var kinds []string
+	for _, file := range files {
+		var m struct {
+			ID       string `yaml:"PackageIdentifier"`
+			Version  string `yaml:"PackageVersion"`
+			Kind     string `yaml:"ManifestType"`
+			Manifest string `yaml:"ManifestVersion"`
+		}
+		if err := yaml.Unmarshal(read(t, file), &m); err != nil {
+			t.Fatalf("%s: %v", filepath.Base(file), err)
+		}
+		if m.ID != "Tokligence.Gateway" || m.Version != version || m.Manifest == "" {
+			t.Errorf("%s says %+v", filepath.Base(file), m)
+		}
+		kinds = append(kinds, m.Kind)
+	}
+	slices.Sort(kinds)
+	if !slices.Equal(kinds, []string{"defaultLocale", "installer", "version"}) {
+		t.Errorf("the files are %v", kinds)
+	}
 }
