@@ -10,7 +10,7 @@ GOBUILD := CGO_ENABLED=0 go build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)'
 GOTEST  := go test -tags $(TAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test unit lint fmt generate generated check e2e fuzz bench python npm docker clean deps tools notices workflows snapshot snapshot-check release
+.PHONY: help build run test unit lint fmt generate generated check e2e fuzz bench python npm docker clean deps
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,7 +22,7 @@ build: ## bin/gateway and bin/gatewayd
 run: build ## build and start on SQLite with the loopback model
 	@exec $(BIN)/gatewayd
 
-test: deps check unit e2e fuzz python npm release ## install what the tests need, run every check and every test
+test: deps check unit e2e fuzz python npm ## install what the tests need, run every check and every test
 
 deps: ## install what the tests need (PostgreSQL; Node and Python packages go into the project's own folders)
 	sh tools/install-test-deps.sh
@@ -43,10 +43,10 @@ check: lint generated workflows ## linters, and generated files that are up to d
 lint: $(TOOLS)/golangci-lint
 	cd go && $(TOOLS)/golangci-lint run --build-tags $(TAGS) ./...
 	cd go/test && $(TOOLS)/golangci-lint run --config ../.golangci.yml --build-tags $(TAGS) ./...
-	cd bench && $(TOOLS)/golangci-lint run --config ../go/.golangci.yml ./...
-	cd tools/prices && $(TOOLS)/golangci-lint run --config ../../go/.golangci.yml ./...
 	cd tools/manual && $(TOOLS)/golangci-lint run --config ../../go/.golangci.yml --build-tags $(TAGS) ./...
 	cd tools/release && $(TOOLS)/golangci-lint run --config ../../go/.golangci.yml ./...
+	cd bench && $(TOOLS)/golangci-lint run --config ../go/.golangci.yml ./...
+	cd tools/prices && $(TOOLS)/golangci-lint run --config ../../go/.golangci.yml ./...
 
 fmt: $(TOOLS)/golangci-lint ## format the Go code
 	cd go && $(TOOLS)/golangci-lint fmt ./...
@@ -65,11 +65,7 @@ generated: build ## fail if a generated file is out of date
 bench: build ## measure the gateway beside nginx, print the tables of docs/performance.md
 	sh bench/run.sh
 
-python: build ## the Python launcher's checks and tests
-	sh python/check.sh
-
-npm: build ## the JavaScript launcher's checks and tests
-	sh npm/check.sh
+.PHONY: tools notices workflows snapshot snapshot-check release
 
 tools: $(TOOLS)/goreleaser $(TOOLS)/actionlint ## the tools of the release, built once (3 minutes)
 
@@ -96,9 +92,17 @@ snapshot: $(TOOLS)/goreleaser ## all that a release consists of, for every platf
 snapshot-check: ## hold what is in dist/ to what is promised of a release
 	cd tools/release && go test -count=1 ./check
 
+test: release
+
 release: $(TOOLS)/goreleaser ## a snapshot of three platforms, checked
 	PATH=$(TOOLS):$$PATH sh tools/release/snapshot.sh linux_amd64 linux_arm64 windows_amd64
 	$(MAKE) snapshot-check
+
+python: build ## the Python launcher's checks and tests
+	sh python/check.sh
+
+npm: build ## the JavaScript launcher's checks and tests
+	sh npm/check.sh
 
 docker: build ## the container image, with a Docker engine
 	docker build -f docker/Dockerfile -t tokligence/gateway:dev .
