@@ -13,7 +13,7 @@ GOTEST  := go test -tags $(TAGS)
 .PHONY: help build run test unit lint fmt generate generated check e2e fuzz bench python npm docker clean deps
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## bin/gateway and bin/gatewayd
 	@mkdir -p $(BIN)
