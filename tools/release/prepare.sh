@@ -15,7 +15,7 @@ fi
 out=.cache/release
 rm -rf $out
 mkdir -p $out/share
-(cd tools/manual && env -u GOOS -u GOARCH CGO_ENABLED=0 go run -trimpath -tags nomsgpack . -version "$version" -date "$date" ../../$out/share)
+(cd go && env -u GOOS -u GOARCH CGO_ENABLED=0 go run -trimpath -tags nomsgpack ./internal/cli/manual -version "$version" -date "$date" ../$out/share)
 
 # unix OS makes the folder of a system on which programs have two names.
 unix() {

@@ -3,8 +3,8 @@
 //
 //	manual -version 1.2.3 -date 2026-01-02T03:04:05Z DIR
 //
-// It is a program of its own so that the shipped one does not carry what only
-// the release needs.
+// It is a program of its own, and not shipped, so that the gateway does not
+// carry what only the release needs.
 package main
 
 import (
