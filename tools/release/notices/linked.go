@@ -108,7 +108,7 @@ func golang() (*module, error) {
 		for _, at := range []string{dir, filepath.Join(dir, ".."), "/usr/share/doc/golang-go", "/usr/share/doc/golang"} {
 			file := filepath.Join(at, name)
 			if _, err := os.Stat(file); err == nil {
-				m.files[file] = true
+				m.files[file], m.dir = true, at
 				break
 			}
 		}
