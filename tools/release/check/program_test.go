@@ -70,19 +70,31 @@ func checkPE(t *testing.T, a Artifact) {
 
 // The bill of materials names the product and what it is made of.
 func TestBillsOfMaterials(t *testing.T) {
+	version, err := Version()
+	if err != nil {
+		t.Fatal(err)
+	}
 	bills := artifacts(t, "SBOM")
 	if n := len(artifacts(t, "Binary")); len(bills) != n {
 		t.Errorf("%d bills for %d programs", len(bills), n)
 	}
 	for _, a := range bills {
 		var bill struct {
-			BomFormat  string `json:"bomFormat"`
+			BomFormat string `json:"bomFormat"`
+			Metadata  struct {
+				Component struct {
+					Version string `json:"version"`
+				} `json:"component"`
+			} `json:"metadata"`
 			Components []struct {
 				Purl string `json:"purl"`
 			} `json:"components"`
 		}
 		if err := json.Unmarshal(read(t, a.File()), &bill); err != nil {
 			t.Fatalf("%s: %v", a.Name, err)
+		}
+		if got := bill.Metadata.Component.Version; got != "v"+version {
+			t.Errorf("%s is of version %q, want v%s", a.Name, got, version)
 		}
 		var all strings.Builder
 		for _, c := range bill.Components {
