@@ -75,10 +75,10 @@ func (c *command) serve(cmd *cobra.Command, f serveFlags) (err error) {
 	defer end.release()
 	a, err := app.New(ctx, app.Options{Config: cfg, Log: logs.Logger, Announce: at.announce})
 	if err != nil {
-		return err
+		return early(ctx, err, logs.Logger)
 	}
 	if err := a.Start(ctx); err != nil {
-		return errors.Join(listenHint(err, cfg), a.Close())
+		return errors.Join(early(ctx, listenHint(err, cfg), logs.Logger), a.Close())
 	}
 	follow := c.followConfig(ctx, cmd, cfg, a, logs)
 	logs.Logger.Info("ready", "url", a.URL(), "version", version.Version(), "data_dir", cfg.DataDir)
@@ -92,6 +92,16 @@ func (c *command) serve(cmd *cobra.Command, f serveFlags) (err error) {
 	err = wait(ctx, a, logs.Logger)
 	follow()
 	return errors.Join(err, c.shutdown(end.cut, a, logs.Logger, end.patience(ctx, a.Patience())))
+}
+
+// early is what becomes of an error at the start: none is left if the start was
+// called off.
+func early(ctx context.Context, err error, log *slog.Logger) error {
+	if ctx.Err() == nil {
+		return err
+	}
+	log.Info("stopping before it was ready", "why", context.Cause(ctx).Error())
+	return nil
 }
 
 // wait returns when the daemon is to end.
