@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/tokligence/tokligence-gateway/go/internal/app"
 	"github.com/tokligence/tokligence-gateway/go/internal/config"
 	"github.com/tokligence/tokligence-gateway/go/internal/service"
 	"github.com/tokligence/tokligence-gateway/go/internal/version"
@@ -37,6 +39,7 @@ type status struct {
 	Log     string            `json:"log,omitempty"`
 	Checks  map[string]string `json:"checks,omitempty"`
 	Error   string            `json:"error,omitempty"`
+	Update  string            `json:"update,omitempty"` // a release newer than this program
 }
 
 func (c *command) statusCommand() *cobra.Command {
@@ -47,6 +50,7 @@ func (c *command) statusCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			s.Update = knownUpdate(cmd.Context(), cfg)
 			if c.flags.json {
 				err = c.printJSON(s)
 			} else {
@@ -92,6 +96,14 @@ func (c *command) look(ctx ctxType, cfg *config.Config) (*status, error) {
 	return s, nil
 }
 
+// knownUpdate is what the daemon's last update check found. A database that is
+// away is no reason to wait for long.
+func knownUpdate(ctx ctxType, cfg *config.Config) string {
+	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
+	defer cancel()
+	return app.KnownUpdate(ctx, cfg)
+}
+
 // health is what a daemon says at /readyz.
 type health struct {
 	Version string            `json:"version"`
@@ -113,6 +125,9 @@ func (s *status) ask(ctx ctxType, url string) (code int, h health) {
 
 // showStatus prints a status for people.
 func (c *command) showStatus(s *status) {
+	if s.Update != "" {
+		defer c.say(c.out, "Version %s is out; docs/upgrading.md says how to get it.", s.Update)
+	}
 	switch s.State {
 	case stateStopped:
 		c.say(c.out, "No gateway is running on %s.", s.DataDir)
