@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"os"
 
 	"github.com/tokligence/tokligence-gateway/go/internal/config"
 	"github.com/tokligence/tokligence-gateway/go/internal/update"
@@ -50,6 +51,9 @@ func CheckUpdate(ctx context.Context, cfg *config.Config, log *slog.Logger) (s u
 // KnownUpdate returns the newer release that the last check found, "" for none
 // and if that cannot be read. It asks nobody.
 func KnownUpdate(ctx context.Context, cfg *config.Config) string {
+	if _, err := os.Stat(cfg.DataDir); err != nil {
+		return "" // nothing has run here, and to look makes no folder
+	}
 	d, err := OpenUnmigrated(ctx, cfg)
 	if err != nil {
 		return ""

@@ -1,8 +1,8 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
+	"log/slog"
 
 	"github.com/spf13/cobra"
 
@@ -61,9 +61,8 @@ func (c *command) checkVersion(cmd *cobra.Command, v *versionSaid) error {
 	if err != nil {
 		return err
 	}
-	log, closer := c.logFile(cfg)
-	s, err := app.CheckUpdate(cmd.Context(), cfg, log)
-	if err = errors.Join(err, closer.Close()); err != nil {
+	s, err := app.CheckUpdate(cmd.Context(), cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
 		return err
 	}
 	newer := update.Newer(s.Latest, v.Version)
