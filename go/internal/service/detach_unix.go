@@ -17,7 +17,8 @@ func apart() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true} }
 // ask tells a daemon to end; asked twice, it cuts its calls.
 func ask(p *os.Process) error { return p.Signal(syscall.SIGTERM) }
 
-// Obey does nothing here: a daemon is told to end by signals.
+// Obey calls end each time this daemon is told to end other than by a signal,
+// until done is called. Here there are signals for it.
 func Obey(func()) (done func(), err error) { return func() {}, nil }
 
 // loosen points standard error at f.

@@ -38,8 +38,9 @@ func ask(p *os.Process) error {
 	return windows.SetEvent(event)
 }
 
-// Obey calls end each time this daemon is told to end, until done is called.
-func Obey(end func()) (done func(), err error) {
+// obeyBell calls end each time the bell of this daemon rings, until done is
+// called.
+func obeyBell(end func()) (done func(), err error) {
 	name, err := bell(os.Getpid())
 	if err != nil {
 		return nil, err
