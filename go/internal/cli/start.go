@@ -146,6 +146,7 @@ func (c *command) stopCommand() *cobra.Command {
 func (c *command) tellStop(dir string, r *service.Record, how service.Ending) error {
 	word, sentence := "ended", "has ended"
 	switch how {
+	case service.Ended:
 	case service.Cut:
 		word, sentence = "cut", "has ended; calls in flight were cut"
 	case service.Killed:
