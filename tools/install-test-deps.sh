@@ -38,6 +38,10 @@ if ! command -v "$(go env CC)" >/dev/null 2>&1; then
 	install "a C compiler" gcc libc6-dev
 fi
 
+if ! command -v ip >/dev/null 2>&1; then # networks of their own, in which packets are counted
+	install "ip" iproute2
+fi
+
 # node_packages FOLDER installs what the folder's lock file says.
 node_packages() {
 	if [ ! -f "$1/node_modules/installed" ] || [ "$1/package-lock.json" -nt "$1/node_modules/installed" ]; then

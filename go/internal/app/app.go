@@ -149,6 +149,7 @@ func (a *App) Start(ctx context.Context) error {
 		return fmt.Errorf("starting the ledger: %w", err)
 	}
 	a.running.Go(func() { a.room.Run(ctx) })
+	a.running.Go(func() { newChecker(a.data, a.log, a.config.Load).Run(ctx) })
 	a.tellProblems()
 	srv.Start()
 	return nil

@@ -15,6 +15,7 @@ import (
 	"github.com/tokligence/tokligence-gateway/go/internal/config"
 	"github.com/tokligence/tokligence-gateway/go/internal/llm"
 	"github.com/tokligence/tokligence-gateway/go/internal/provider"
+	"github.com/tokligence/tokligence-gateway/go/internal/version"
 )
 
 // Check is one thing that Examine looked at.
@@ -45,6 +46,12 @@ func Examine(ctx context.Context, cfg *config.Config) []Check {
 		checks = append(checks, Check{"configuration", Odd, w.Where + ": " + w.Message, w.Fix})
 	}
 	checks = append(checks, folder(cfg), database(ctx, cfg), address(cfg))
+	if latest := KnownUpdate(ctx, cfg); latest != "" {
+		checks = append(checks, Check{
+			"version", Odd, fmt.Sprintf("This is %s; %s is out.", version.Version(), latest),
+			"Upgrade when it suits you; docs/upgrading.md says how.",
+		})
+	}
 	r, err := NewRouting(cfg)
 	if err != nil {
 		return append(checks, Check{"providers", Broken, err.Error(), "Mend the provider's settings."})

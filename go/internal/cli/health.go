@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -26,22 +27,12 @@ func (c *command) healthcheckCommand() *cobra.Command {
 			if url == "" {
 				url = localURL(cfg.Listen)
 			}
-			req, err := http.NewRequestWithContext(cmd.Context(), http.MethodGet, url+"/readyz", nil)
-			if err != nil {
-				return usageError{err}
-			}
-			client := http.Client{Timeout: healthTimeout}
-			resp, err := client.Do(req)
+			status, body, err := askReady(cmd.Context(), url)
 			if err != nil {
 				err = fmt.Errorf("the gateway does not answer: %w", err)
 				if c.flags.json {
 					err = errors.Join(err, c.printJSON(map[string]string{"status": "down", "error": err.Error()}))
 				}
-				return err
-			}
-			defer resp.Body.Close()
-			body, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
-			if err != nil {
 				return err
 			}
 			if c.flags.json && json.Valid(body) {
@@ -51,7 +42,7 @@ func (c *command) healthcheckCommand() *cobra.Command {
 			} else {
 				fmt.Fprintf(c.out, "%s\n", body)
 			}
-			if resp.StatusCode != http.StatusOK {
+			if status != http.StatusOK {
 				return errTold
 			}
 			return nil
@@ -59,6 +50,24 @@ func (c *command) healthcheckCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&url, "url", "", "where the gateway is (default: where the configuration says)")
 	return cmd
+}
+
+// askReady asks a daemon whether it is ready.
+func askReady(ctx context.Context, url string) (status int, body []byte, err error) {
+	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/readyz", nil)
+	if err != nil {
+		return 0, nil, usageError{err}
+	}
+	direct := http.Transport{DisableKeepAlives: true} // a proxy for the world knows nothing of this machine
+	resp, err := direct.RoundTrip(req)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer resp.Body.Close()
+	body, err = io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	return resp.StatusCode, body, err
 }
 
 // localURL is how to reach an address of this machine.

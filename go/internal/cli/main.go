@@ -87,7 +87,7 @@ func (c *command) run(ctx context.Context, name string, args []string) int {
 // root is the program gateway.
 func (c *command) root() *cobra.Command {
 	cmd := group(programCLI, "Tokligence Gateway: one door between AI clients and model providers",
-		c.initCommand(), c.serveCommand("serve"), c.usersCommand(), c.keysCommand(), c.usageCommand(),
+		c.initCommand(), c.serveCommand("serve"), c.startCommand(), c.stopCommand(), c.statusCommand(), c.serviceCommand(), c.usersCommand(), c.keysCommand(), c.usageCommand(),
 		c.ledgerCommand(), c.modelsCommand(), c.routeCommand(), c.translateCommand(), c.configCommand(), c.migrateCommand(),
 		c.doctorCommand(), c.healthcheckCommand(), c.versionCommand(),
 	)

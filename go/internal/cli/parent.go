@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"time"
+
+	"github.com/mattn/go-isatty"
 )
 
 // parentPoll is how often the parent's id is looked at.
@@ -21,26 +23,34 @@ func watchParent(mode string, stdin io.Reader) (func(context.Context) error, err
 	case "":
 		return nil, nil
 	case "stdin":
+		if f, ok := stdin.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
+			// To read it would stop a job in the background, and nobody holds its other end.
+			return parentEnd, nil
+		}
 		return func(context.Context) error {
-			_, _ = io.Copy(io.Discard, stdin) // any end of it is the end
+			drain(stdin)
 			return errParentGone
 		}, nil
 	case "pid":
-		parent := os.Getppid()
-		return func(ctx context.Context) error {
-			tick := time.NewTicker(parentPoll)
-			defer tick.Stop()
-			for {
-				select {
-				case <-ctx.Done():
-					return ctx.Err()
-				case <-tick.C:
-					if os.Getppid() != parent {
-						return errParentGone
-					}
-				}
-			}
-		}, nil
+		return parentEnd, nil
 	}
 	return nil, fmt.Errorf("--parent-watch %q: it is stdin or pid", mode)
+}
+
+// sip is how much of standard input is read at a time. Nothing is expected
+// there; what comes without end must not keep a core busy.
+const (
+	sip      = 4 << 10 // bytes
+	sipPause = 10 * time.Millisecond
+)
+
+// drain reads to the end, any end.
+func drain(r io.Reader) {
+	buf := make([]byte, sip)
+	for {
+		if _, err := r.Read(buf); err != nil {
+			return
+		}
+		time.Sleep(sipPause)
+	}
 }

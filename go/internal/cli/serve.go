@@ -10,13 +10,13 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/tokligence/tokligence-gateway/go/internal/app"
 	"github.com/tokligence/tokligence-gateway/go/internal/config"
 	"github.com/tokligence/tokligence-gateway/go/internal/logging"
-	"github.com/tokligence/tokligence-gateway/go/internal/secret"
 	"github.com/tokligence/tokligence-gateway/go/internal/version"
 )
 
@@ -24,6 +24,8 @@ import (
 type serveFlags struct {
 	readyJSON   bool
 	parentWatch string
+	detached    bool   // begun by gateway start
+	pidFile     string // of a detached one; "" none
 }
 
 func (c *command) serveCommand(name string) *cobra.Command {
@@ -32,11 +34,21 @@ func (c *command) serveCommand(name string) *cobra.Command {
 		Use: name, Short: "Run the gateway until it is told to stop", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.serve(cmd, f) },
 	}
+	placeFlags(cmd)
+	cmd.Flags().BoolVar(&f.readyJSON, "ready-json", false, "print one line of JSON on standard output when ready, and nothing else")
+	cmd.Flags().StringVar(&f.parentWatch, "parent-watch", "", "stop when the parent is gone: stdin (it closes) or pid (it ends)")
+	cmd.Flags().BoolVar(&f.detached, "detached", false, "")
+	cmd.Flags().StringVar(&f.pidFile, "pid-file", "", "")
+	for _, name := range [...]string{"detached", "pid-file"} {
+		cmd.Flags().Lookup(name).Hidden = true // gateway start is the way to them
+	}
+	return cmd
+}
+
+// placeFlags are settings that every way to start a daemon has.
+func placeFlags(cmd *cobra.Command) {
 	cmd.Flags().String("listen", "", "address to listen on, port 0 for a free one (TOKLIGENCE_LISTEN, default 127.0.0.1:8081)")
 	cmd.Flags().String("mode", "", "personal or team (TOKLIGENCE_MODE)")
-	cmd.Flags().BoolVar(&f.readyJSON, "ready-json", false, "print one line of JSON on standard output when ready, and nothing else")
-	cmd.Flags().StringVar(&f.parentWatch, "parent-watch", "", "stop when the parent is gone: stdin (it closes) or pid (it changes)")
-	return cmd
 }
 
 // serve runs the daemon: until SIGTERM, SIGINT or the death of the parent. A
@@ -46,36 +58,50 @@ func (c *command) serve(cmd *cobra.Command, f serveFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	logs, err := openLogs(cfg, programDaemon, c.err)
+	at, err := c.takePlace(cfg, f)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, at.leave()) }()
+	logs, err := at.openLogs(cfg, c.err)
 	if err != nil {
 		return fmt.Errorf("opening the log: %w", err)
 	}
 	defer func() { err = errors.Join(err, logs.Close()) }()
-	ctx, gone := context.WithCancelCause(cmd.Context())
-	defer gone(nil)
-	watch, err := watchParent(f.parentWatch, c.in)
-	if err != nil {
-		return usageError{err}
-	}
-	if watch != nil {
-		go func() { gone(watch(ctx)) }() // ends with ctx
-	}
-	a, err := app.New(ctx, app.Options{Config: cfg, Log: logs.Logger, Announce: c.announce})
+	ctx, end, err := c.untilTold(cmd.Context(), f)
 	if err != nil {
 		return err
 	}
+	defer end.release()
+	a, err := app.New(ctx, app.Options{Config: cfg, Log: logs.Logger, Announce: at.announce})
+	if err != nil {
+		return early(ctx, err, logs.Logger)
+	}
 	if err := a.Start(ctx); err != nil {
-		return errors.Join(listenHint(err, cfg), a.Close())
+		return errors.Join(early(ctx, listenHint(err, cfg), logs.Logger), a.Close())
 	}
 	follow := c.followConfig(ctx, cmd, cfg, a, logs)
 	logs.Logger.Info("ready", "url", a.URL(), "version", version.Version(), "data_dir", cfg.DataDir)
+	if err := at.tell(cfg, a.URL()); err != nil {
+		logs.Logger.Warn("the record of this daemon is not written", "error", err.Error())
+	}
 	c.greet(a, f.readyJSON)
 	if err := tuneMemory(); err != nil {
 		logs.Logger.Debug("the memory of the start is kept", "error", err.Error())
 	}
 	err = wait(ctx, a, logs.Logger)
 	follow()
-	return errors.Join(err, c.shutdown(a, logs.Logger))
+	return errors.Join(err, c.shutdown(end.cut, a, logs.Logger, end.patience(ctx, a.Patience())))
+}
+
+// early is what becomes of an error at the start: none is left if the start was
+// called off.
+func early(ctx context.Context, err error, log *slog.Logger) error {
+	if ctx.Err() == nil {
+		return err
+	}
+	log.Info("stopping before it was ready", "why", context.Cause(ctx).Error())
+	return nil
 }
 
 // wait returns when the daemon is to end.
@@ -89,10 +115,12 @@ func wait(ctx context.Context, a *app.App, log *slog.Logger) error {
 	}
 }
 
-func (c *command) shutdown(a *app.App, log *slog.Logger) error {
-	again, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+// shutdown ends the daemon: its calls are cut when cut ends, when a second
+// signal comes and when patience does.
+func (c *command) shutdown(cut context.Context, a *app.App, log *slog.Logger, patience time.Duration) error {
+	again, stop := signal.NotifyContext(cut, os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	ctx, cancel := context.WithTimeout(again, a.Patience())
+	ctx, cancel := context.WithTimeout(again, patience)
 	defer cancel()
 	err := a.Stop(ctx)
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
@@ -119,11 +147,6 @@ func (c *command) greet(a *app.App, asJSON bool) {
 	fmt.Fprintf(c.out, "Tokligence Gateway %s is ready at %s\n\n", version.Version(), a.URL())
 	fmt.Fprintf(c.out, "A first request:\n\n  curl %s/v1/chat/completions -H 'content-type: application/json'%s \\\n"+
 		"    -d '{\"model\":\"loopback\",\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]}'\n\n", a.URL(), a.KeyHint())
-}
-
-// announce shows the first key of a team, on the terminal and nowhere else.
-func (c *command) announce(token secret.Secret) {
-	fmt.Fprintf(c.err, "\nThe administrator's key, shown this once:\n\n  %s\n\nMake others with 'gateway users create' and 'gateway keys create'.\n\n", token.Reveal())
 }
 
 // listenHint says what to do about an address that cannot be taken.
@@ -172,9 +195,13 @@ func (c *command) followConfig(
 
 // openLogs opens the log of a program as configured. A nil stderr stays clean.
 func openLogs(cfg *config.Config, program string, stderr io.Writer) (*logging.Log, error) {
-	return logging.Open(logging.Options{
+	return logging.Open(logOptions(cfg, program, stderr))
+}
+
+func logOptions(cfg *config.Config, program string, stderr io.Writer) logging.Options {
+	return logging.Options{
 		Program: program, Level: cfg.Log.Level, Format: cfg.Log.Format, File: cfg.Log.File, Dir: cfg.Log.Dir,
 		MaxSize: int64(cfg.Log.MaxSize), MaxAge: cfg.Log.MaxAge, MaxFiles: cfg.Log.MaxFiles,
 		Stderr: stderr, StderrFormat: cfg.Log.Stderr, Secrets: cfg.Secrets(),
-	})
+	}
 }

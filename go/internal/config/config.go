@@ -48,6 +48,7 @@ type Config struct {
 	Metrics     Metrics
 	Proxy       Proxy
 	Shutdown    Shutdown
+	UpdateCheck UpdateCheck
 
 	sources  map[string]Source // by key; missing: default
 	warnings []Problem
@@ -199,6 +200,13 @@ type Proxy struct {
 type Shutdown struct {
 	Delay time.Duration // not ready, but still serving
 	Grace time.Duration // for the calls in flight
+}
+
+// UpdateCheck says whether and whom to ask once a day for the latest release.
+type UpdateCheck struct {
+	Enabled bool
+	URL     string
+	Delay   time.Duration // of the first one
 }
 
 // Warnings are what was found odd but not wrong, in the order found.

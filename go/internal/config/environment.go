@@ -73,6 +73,22 @@ func (l *loader) providerEnv(name string, known map[string]bool) {
 	}
 }
 
+// keepQuiet switches the update check off where nobody is there to read of it,
+// and where people ask all programs not to report, unless it was set.
+func (l *loader) keepQuiet() {
+	const key = "update_check.enabled"
+	if _, ok := l.values[key]; ok {
+		return
+	}
+	for _, name := range [...]string{"CI", "DO_NOT_TRACK"} {
+		if on, err := parseBool(l.env[name]); err == nil && !on || l.env[name] == "" {
+			continue
+		}
+		l.values[key] = given{source: Source{Layer: FromEnv, Name: name}, text: "false"}
+		return
+	}
+}
+
 // unknownEnv warns of variables with our prefix that nothing reads. They are
 // no errors: other programs may share the prefix.
 func (l *loader) unknownEnv(known map[string]bool, providers []string) {

@@ -51,6 +51,7 @@ func (l *loader) load() *Config {
 	l.gatherFile()
 	l.gatherEnv()
 	l.gatherFlags()
+	l.keepQuiet()
 	c := l.build()
 	l.validate(c)
 	return c

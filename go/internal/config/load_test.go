@@ -269,3 +269,32 @@ func TestOfflineAsksNobodyWhoCouldListen(t *testing.T) {
 		t.Errorf("a command that does not listen: %v", err)
 	}
 }
+
+// TestKeepQuiet switches the update check off where nobody reads of it, unless
+// it was set.
+func TestKeepQuiet(t *testing.T) {
+	for name, c := range map[string]struct {
+		env  []string
+		want bool
+		from string
+	}{
+		"plain":              {nil, true, ""},
+		"in a CI":            {[]string{"CI=true"}, false, "CI"},
+		"a CI of any value":  {[]string{"CI=woodpecker"}, false, "CI"},
+		"no CI":              {[]string{"CI=false"}, true, ""},
+		"not to be tracked":  {[]string{"DO_NOT_TRACK=1"}, false, "DO_NOT_TRACK"},
+		"tracking allowed":   {[]string{"DO_NOT_TRACK=0"}, true, ""},
+		"set in spite of it": {[]string{"CI=true", "TOKLIGENCE_UPDATE_CHECK_ENABLED=true"}, true, "TOKLIGENCE_UPDATE_CHECK_ENABLED"},
+		"switched off":       {[]string{"TOKLIGENCE_UPDATE_CHECK_ENABLED=false"}, false, "TOKLIGENCE_UPDATE_CHECK_ENABLED"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg, err := Load(Options{Env: append([]string{"HOME=" + t.TempDir()}, c.env...)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if cfg.UpdateCheck.Enabled != c.want || cfg.source("update_check.enabled").Name != c.from {
+				t.Errorf("%v from %+v", cfg.UpdateCheck.Enabled, cfg.source("update_check.enabled"))
+			}
+		})
+	}
+}

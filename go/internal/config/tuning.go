@@ -105,5 +105,8 @@ func edgeKeys() []entry[Config] {
 		{Key{Name: "proxy.exclude", AltEnv: []string{"NO_PROXY", "no_proxy"}, example: "[.lan, 10.0.0.0/8]", Doc: "Hosts, domains and networks that are reached without a proxy. Loopback addresses always are."}, func(c *c) any { return &c.Proxy.Exclude }},
 		{Key{Name: "shutdown.delay", Default: "0s", Min: 0, Max: 10 * minute, Doc: "How long to go on serving after a signal to stop while `/readyz` already says no, for balancers to notice."}, func(c *c) any { return &c.Shutdown.Delay }},
 		{Key{Name: "shutdown.grace", Default: "5m", Min: 0, Max: day, Doc: "How long calls in flight may then go on. A second signal cuts them short."}, func(c *c) any { return &c.Shutdown.Grace }},
+		{Key{Name: "update_check.enabled", Default: "true", Doc: "Ask once a day for the latest release, telling a random installation id, the version, the platform and the kind of database, and nothing else. With `false` nothing is ever sent; so it is too where `CI` or `DO_NOT_TRACK` is set, unless this setting says otherwise."}, func(c *c) any { return &c.UpdateCheck.Enabled }},
+		{Key{Name: "update_check.url", Default: "https://updates.tokligence.ai/v1/check", Doc: "Whom to ask."}, func(c *c) any { return &c.UpdateCheck.URL }},
+		{Key{Name: "update_check.delay", Default: "10m", Min: 0, Max: day, Restart: true, Doc: "How long a gateway must have been running before it asks for the first time, so that those that live shortly ask nobody."}, func(c *c) any { return &c.UpdateCheck.Delay }},
 	}
 }

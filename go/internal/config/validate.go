@@ -17,6 +17,9 @@ func (l *loader) validate(c *Config) {
 	if c.DataDir == "" && !l.faulty("data_dir") {
 		l.fault("data_dir", l.source("data_dir"), flaw("The folder is not named.", "Write a path, or leave the setting out."))
 	}
+	if err := checkBaseURL(c.UpdateCheck.URL); err != nil && c.UpdateCheck.Enabled && !l.faulty("update_check.url") {
+		l.fault("update_check.url", l.source("update_check.url"), err)
+	}
 	for _, host := range c.AllowedHosts {
 		if err := checkHost(host); err != nil {
 			l.fault("allowed_hosts", l.source("allowed_hosts"), err)

@@ -41,21 +41,24 @@ var allowed = map[string][]string{
 	"catalog":            {},
 	"route":              {"catalog", "identity", "protocol", "provider"},
 	"ledger":             {"catalog", "identity", "ledger/journal"},
-	"ledger/journal":     {},
+	"ledger/journal":     {"lockfile"},
 	"proxy":              {"identity", "catalog", "route", "guard", "ledger", "protocol", "provider", "sse"},
 	"api":                {"conversation", "proxy", "identity", "catalog", "route", "ledger", "protocol", "provider", "tokens"},
 	"server":             {"api"},
 	"cli/manual":         {"cli"},
 	"config":             {},
-	"logging":            {},
+	"lockfile":           {},
+	"logging":            {"lockfile"},
 	"metrics":            {"guard", "ledger", "route"},
 	"store":              {"conversation", "identity", "ledger"},
 	"conversation":       {},
+	"update":             {},
+	"service":            {"lockfile"},
 	"app": {
 		"api", "catalog", "config", "conversation", "guard", "identity", "ledger", "logging", "metrics", "protocol", "protocol/*",
-		"provider", "provider/*", "proxy", "route", "server", "store", "tokens",
+		"provider", "provider/*", "proxy", "route", "server", "store", "tokens", "update",
 	},
-	"cli": {"app", "catalog", "config", "identity", "ledger", "logging", "protocol", "provider", "route"},
+	"cli": {"app", "catalog", "config", "identity", "ledger", "logging", "protocol", "provider", "route", "service", "update"},
 }
 
 // homes names the packages that may use a library.
@@ -70,6 +73,7 @@ var homes = map[string][]string{
 	"github.com/knadh/koanf":                {"config"},
 	"github.com/fsnotify/fsnotify":          {"config"},
 	"github.com/DeRuina/timberjack":         {"logging"},
+	"golang.org/x/mod":                      {"update"},
 	"os/exec":                               {"hook", "config", "service", "pgtest"},
 	"github.com/santhosh-tekuri/jsonschema": {"config"},
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/DeRuina/timberjack"
+
+	"github.com/tokligence/tokligence-gateway/go/internal/lockfile"
 )
 
 const (
@@ -21,9 +23,6 @@ const (
 	fileMode   = 0o600
 	folderMode = 0o700
 )
-
-// errTaken says that another process holds a lock.
-var errTaken = errors.New("taken by another process")
 
 // file is a log file that is put aside when it is full and when a day begins.
 // The library rotates by day too, but neither for a program that was not
@@ -51,7 +50,7 @@ func openFile(o Options) (*file, error) {
 			name = fmt.Sprintf("%s.%d", o.Program, n)
 		}
 		lock, err := takeLock(filepath.Join(o.Dir, "."+name+".lock"))
-		if errors.Is(err, errTaken) {
+		if errors.Is(err, lockfile.ErrTaken) {
 			continue
 		}
 		if err != nil {
@@ -64,6 +63,18 @@ func openFile(o Options) (*file, error) {
 		return f, nil
 	}
 	return nil, fmt.Errorf("opening the log: %d processes log to %s already", maxShare, o.Dir)
+}
+
+// takeLock holds path until the returned file is closed or the process ends.
+func takeLock(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, fileMode)
+	if err != nil {
+		return nil, err
+	}
+	if err := lockfile.Take(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
 }
 
 func newFile(path string, lock *os.File, o Options) (*file, error) {

@@ -1,7 +1,10 @@
 package store
 
 import (
+	"fmt"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/uuid"
@@ -50,5 +53,42 @@ func TestSealKeysDiffer(t *testing.T) {
 			t.Errorf("not a fresh key: %v", err)
 		}
 		seen[key.Reveal()] = true
+	})
+}
+
+// TestUpdateStateIsSwappedOnce lets one of several instances note a check.
+func TestUpdateStateIsSwappedOnce(t *testing.T) {
+	onBoth(t, func(t *testing.T, open opener) {
+		first := migrated(t, open)
+		if note, err := first.UpdateState(t.Context()); note != nil || err != nil {
+			t.Fatalf("before the first check: %q %v", note, err)
+		}
+		var old []byte
+		for _, fresh := range []string{"one", "two"} {
+			const instances = 6
+			var wait sync.WaitGroup
+			var winners atomic.Int32
+			for i := range instances {
+				s := open()
+				wait.Go(func() {
+					swapped, err := s.SwapUpdateState(t.Context(), old, fmt.Appendf(nil, "%s %d", fresh, i))
+					if err != nil {
+						t.Error(err)
+					}
+					if swapped {
+						winners.Add(1)
+					}
+				})
+			}
+			wait.Wait()
+			if winners.Load() != 1 {
+				t.Errorf("%d of %d noted %s", winners.Load(), instances, fresh)
+			}
+			note, err := first.UpdateState(t.Context())
+			if err != nil || !strings.HasPrefix(string(note), fresh) {
+				t.Errorf("noted %q %v", note, err)
+			}
+			old = note
+		}
 	})
 }

@@ -156,6 +156,7 @@ func (d *Daemon) Run(t *testing.T) {
 func (d *Daemon) Environ() []string {
 	env := []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + d.Dir, "TOKLIGENCE_DATA_DIR=" + d.Dir, "TOKLIGENCE_API_KEY=" + Key,
+		"TOKLIGENCE_UPDATE_CHECK_ENABLED=false",
 		"GORACE=halt_on_error=1",
 	}
 	return append(env, d.Env...)

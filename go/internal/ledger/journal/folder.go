@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/tokligence/tokligence-gateway/go/internal/lockfile"
 )
 
 const (
@@ -141,7 +143,11 @@ func open(path string, create int) (*os.File, error) {
 // hold takes the lock and makes sure that the file is still the one with the
 // name: the last owner may have removed it in between.
 func hold(lock *os.File) error {
-	if err := lockFile(lock); err != nil {
+	err := lockfile.Take(lock)
+	if errors.Is(err, lockfile.ErrTaken) {
+		return ErrBusy
+	}
+	if err != nil {
 		return err
 	}
 	mine, err := lock.Stat()

@@ -10,16 +10,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lockFile takes the lock without waiting. It ends with the process, however
-// that ends.
-func lockFile(f *os.File) error {
-	err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	if errors.Is(err, unix.EWOULDBLOCK) {
-		return ErrBusy
-	}
-	return err
-}
-
 // SyncDir makes the names in dir durable.
 func (OS) SyncDir(dir string) error {
 	d, err := os.Open(dir)
