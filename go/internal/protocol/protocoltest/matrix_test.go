@@ -234,7 +234,7 @@ func compare(t *testing.T, from, to side, was, back protocoltest.Answer) {
 		if got, want := back.Usage.InputTotal(), was.Usage.InputTotal(); got != want {
 			t.Errorf("input tokens %d became %d", want, got)
 		}
-		if got, want := back.Usage.OutputTotal(), was.Usage.OutputTotal(); got != want {
+		if got, want := back.Usage.OutputTotal(), was.Usage.OutputTotal(); got != want && want > 0 { // what was not reported is estimated
 			t.Errorf("output tokens %d became %d", want, got)
 		}
 		if got, want := back.Usage.CacheRead.N, was.Usage.CacheRead.N; got != want {
