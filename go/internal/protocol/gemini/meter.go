@@ -94,6 +94,9 @@ func (m *meter) whole(body []byte) protocol.Verdict {
 	} else {
 		m.chunk(body)
 	}
+	if m.err == nil && m.head.Operation == llm.Generate && !m.begun {
+		m.err = noCandidate()
+	}
 	if m.err != nil {
 		return protocol.Failure
 	}
@@ -101,7 +104,7 @@ func (m *meter) whole(body []byte) protocol.Verdict {
 }
 
 func (m *meter) chunk(v []byte) {
-	finish := ""
+	finish, blocked := "", false
 	for it := jsonscan.Members(v); it.Next(); {
 		switch value := it.Value(); string(it.Key()) {
 		case "candidates":
@@ -126,14 +129,18 @@ func (m *meter) chunk(v []byte) {
 				m.meta.ID = text(value)
 			}
 		case "promptFeedback":
-			if blocked := text(jsonscan.Get(value, "blockReason")); blocked != "" {
-				finish, m.begun = blocked, true
+			if reason := text(jsonscan.Get(value, "blockReason")); reason != "" {
+				finish, m.begun = reason, true
+				blocked = true
 			}
 		}
 	}
 	m.meta.Protocol = origin
 	if finish != "" {
 		m.stop, _ = stopOf(finish, m.calls) // failures of the model's are for the client to see
+	}
+	if blocked {
+		m.stop.Reason = llm.StopRefusal
 	}
 }
 
