@@ -87,6 +87,9 @@ func (m *meter) whole(body []byte) protocol.Verdict {
 			return protocol.Last
 		}
 	}
+	if m.head.Operation == llm.Embed {
+		return m.vectors(body)
+	}
 	if jsonscan.KindOf(body) == jsonscan.Array {
 		for it := jsonscan.Elements(body); it.Next() && m.err == nil; {
 			m.chunk(it.Value())
@@ -100,6 +103,18 @@ func (m *meter) whole(body []byte) protocol.Verdict {
 	if m.err != nil {
 		return protocol.Failure
 	}
+	return protocol.Last
+}
+
+// vectors looks at an answer of embedContent or batchEmbedContents. Of usage
+// not every model says anything.
+func (m *meter) vectors(body []byte) protocol.Verdict {
+	v, err := (*Codec)(nil).DecodeVectors(body)
+	if err != nil {
+		m.err = llm.AsError(err)
+		return protocol.Failure
+	}
+	m.usage, m.stop.Reason, m.meta.Protocol = v.Usage, llm.StopEnd, origin
 	return protocol.Last
 }
 
