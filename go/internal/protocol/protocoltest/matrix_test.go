@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/tokligence/tokligence-gateway/go/internal/jsonscan"
 	"github.com/tokligence/tokligence-gateway/go/internal/llm"
 	"github.com/tokligence/tokligence-gateway/go/internal/protocol"
 	"github.com/tokligence/tokligence-gateway/go/internal/protocol/chat"
@@ -118,9 +120,41 @@ func translate(t *testing.T, name string, from, to side, body []byte) {
 		if f.Field == "" || f.Reason == "" {
 			t.Errorf("a finding without a field or a reason: %+v", f)
 		}
+		if at := unsaid(body, f.Field); at != "" {
+			t.Errorf("%s: the request has no %s", f, at)
+		}
 		fmt.Fprintf(&golden, "%s\n", f)
 	}
 	protocoltest.Golden(t, fmt.Sprintf("golden/%s/%s-to-%s.txt", name, from.name, to.name), golden.Bytes())
+}
+
+// unsaid walks a path through a client's request and returns how far it leads
+// beyond what is there. A finding about what was left out names a member of
+// something that is there.
+func unsaid(body []byte, path string) string {
+	at, v := "", body
+	for _, step := range strings.FieldsFunc(path, func(r rune) bool { return r == '.' || r == '[' || r == ']' }) {
+		at += "/" + step
+		switch i, err := strconv.Atoi(step); {
+		case jsonscan.KindOf(v) == jsonscan.Array && err == nil:
+			it := jsonscan.Elements(v)
+			for ; i >= 0 && it.Next(); i-- {
+				v = it.Value()
+			}
+			if i >= 0 {
+				return at
+			}
+		case jsonscan.KindOf(v) == jsonscan.Object:
+			next := jsonscan.Get(v, step)
+			if next == nil {
+				return at
+			}
+			v = next
+		default:
+			return at
+		}
+	}
+	return ""
 }
 
 // answer is one answer of a case.

@@ -63,7 +63,7 @@ func trapStrict(t *testing.T) {
 				t.Errorf("%s to %s: %s", name, to.name, silent)
 			}
 			if said, findings := carried(t, sideOf(name), to, fmt.Sprintf(body, `,"strict":true`)); !strings.Contains(said, `"strict":true`) &&
-				!found(findings, llm.Dropped, "tools[0].strict") { // Gemini has no word for it
+				!found(findings, llm.Dropped, ".strict") { // Gemini has no word for it
 				t.Errorf("%s to %s: %s", name, to.name, said)
 			}
 		}
