@@ -88,7 +88,6 @@ func notAnswer(err error) *llm.Error {
 
 // chunk reads one GenerateContentResponse.
 func (r *reader) chunk(v []byte) {
-	meta := llm.Meta{Protocol: llm.Gemini}
 	var candidates, failure, usage []byte
 	blocked := ""
 	it := jsonscan.Members(v)
@@ -100,14 +99,6 @@ func (r *reader) chunk(v []byte) {
 			failure = value
 		case "usageMetadata":
 			usage = value
-		case "modelVersion":
-			meta.Model = text(value)
-		case "responseId":
-			meta.ID = text(value)
-		case "createTime":
-			if at, err := time.Parse(time.RFC3339Nano, text(value)); err == nil {
-				meta.Created = at
-			}
 		case "promptFeedback":
 			blocked = text(jsonscan.Get(value, "blockReason"))
 		}
@@ -121,8 +112,7 @@ func (r *reader) chunk(v []byte) {
 		return
 	}
 	if !r.started {
-		r.started, r.id = true, meta.ID
-		r.Emit(llm.Event{Type: llm.Start, Meta: &meta})
+		r.start(v)
 	}
 	if u, ok := readUsage(usage); ok {
 		r.usage, r.metered = u, true
@@ -134,6 +124,18 @@ func (r *reader) chunk(v []byte) {
 	if first.Next() {
 		r.candidate(first.Value())
 	}
+}
+
+// start reads what the first chunk says of the answer as a whole.
+func (r *reader) start(v []byte) {
+	meta := llm.Meta{
+		Protocol: llm.Gemini, ID: text(jsonscan.Get(v, "responseId")), Model: text(jsonscan.Get(v, "modelVersion")),
+	}
+	if at, err := time.Parse(time.RFC3339Nano, text(jsonscan.Get(v, "createTime"))); err == nil {
+		meta.Created = at
+	}
+	r.started, r.id = true, meta.ID
+	r.Emit(llm.Event{Type: llm.Start, Meta: &meta})
 }
 
 func (r *reader) candidate(v []byte) {
