@@ -61,6 +61,7 @@ type family struct {
 	Family    string `yaml:"family"`
 	Size      string `yaml:"size"`
 	Thinking  string `yaml:"thinking"`
+	Least     int    `yaml:"least"`
 	Reasoning bool   `yaml:"reasoning"`
 	Prefill   bool   `yaml:"prefill"`
 	Midway    bool   `yaml:"midway"`

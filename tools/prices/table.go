@@ -83,6 +83,7 @@ func (m *model) attributes() string {
 		add("family", f.Family)
 		add("size", f.Size)
 		add("thinking", f.Thinking)
+		add("least", strconv.Itoa(f.Least))
 		for _, flag := range []struct {
 			name string
 			set  bool

@@ -31,6 +31,7 @@ type (
 		Known() []route.ModelRef
 		Holders(op llm.Operation) []string
 		NameFor(providerName, model string) string
+		Embeds(providerName, model string) bool
 		Learn(providerName string, models []string)
 	}
 

@@ -52,7 +52,7 @@ func (u *upstream) Name() string { return u.name }
 func (u *upstream) Tokenizer(string) string { return u.tokenizer }
 
 func (u *upstream) Speaks(op llm.Operation) []llm.Protocol {
-	if op == llm.CountTokens && !u.counts || op == llm.Embed && !slices.Contains(u.speaks, llm.Chat) {
+	if op == llm.CountTokens && !u.counts || op == llm.Embed && !slices.Contains(u.speaks, llm.Chat) && !slices.Contains(u.speaks, llm.Gemini) {
 		return nil
 	}
 	if op == llm.Recall && !slices.Contains(u.speaks, llm.Plain) {

@@ -20,6 +20,7 @@ func (d *Door) Mount(r gin.IRouter) {
 func (d *Door) mountOpenAI(r gin.IRouter) {
 	r.POST("/v1/chat/completions", d.serve(llm.Chat, llm.Generate))
 	r.POST("/v1/responses", d.serve(llm.Responses, llm.Generate))
+	r.GET("/v1/responses", d.noSocket)
 	if d.counts(llm.Responses) {
 		r.POST("/v1/responses/input_tokens", d.countInput)
 	}
@@ -85,6 +86,18 @@ func nearPath(path string) string {
 		}
 	}
 	return ""
+}
+
+// noSocket declines the WebSocket form of Responses with the status on which
+// Codex goes on by HTTP at once and for good; any other it tries again.
+func (d *Door) noSocket(c *gin.Context) {
+	if !strings.EqualFold(c.GetHeader("Upgrade"), "websocket") {
+		d.WrongMethod(c)
+		return
+	}
+	d.Refuse(c.Writer, c.Request, &odd{status: http.StatusUpgradeRequired, words: &llm.Error{
+		Kind: llm.Invalid, Code: "websocket_not_supported", Message: "Responses are served by HTTP only: POST /v1/responses.",
+	}})
 }
 
 // WrongMethod answers a known path asked in the wrong way.

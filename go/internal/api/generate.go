@@ -26,6 +26,7 @@ type asked struct {
 	model  string
 	stream bool
 	array  bool // the stream is to be one JSON array
+	batch  bool // of inputs to embed
 }
 
 func (d *Door) serveIn(c *gin.Context, codec protocol.Codec, op llm.Operation, path asked) {
@@ -62,7 +63,7 @@ func (d *Door) admit(c *gin.Context, codec protocol.Codec, op llm.Operation, pat
 	head, err := peek(codec, op, c.Request, text)
 	head.Operation, head.RequestID = op, call.ID
 	if path.model != "" {
-		head.Model, head.Stream, head.Array = path.model, path.stream, path.array
+		head.Model, head.Stream, head.Array, head.Batch = path.model, path.stream, path.array, path.batch
 	}
 	call.Head = head
 	if err != nil {

@@ -46,6 +46,9 @@ func (d *Door) google(c *gin.Context) {
 	case "streamGenerateContent":
 		path.stream, path.array = true, c.Query("alt") != "sse"
 		d.serveIn(c, codec, llm.Generate, path)
+	case "embedContent", "batchEmbedContents":
+		path.batch = method == "batchEmbedContents"
+		d.serveIn(c, codec, llm.Embed, path)
 	case "countTokens":
 		d.countIn(c, codec, path)
 	default:

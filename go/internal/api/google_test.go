@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -189,5 +190,72 @@ func TestGoogleModels(t *testing.T) {
 	}
 	if a := g.ask(t, http.MethodGet, "/v1/models/gemini-x", nil); !strings.Contains(a.body, `"object":"model"`) {
 		t.Errorf("any other at /v1: %d %s", a.status, a.body)
+	}
+}
+
+// TestEmbeddings has every pair of clients and upstreams: bytes pass between
+// two of one protocol, and each call has its row.
+func TestEmbeddings(t *testing.T) {
+	const (
+		googleOne  = `{"model":"models/x","content":{"parts":[{"text":"a"}]}}`
+		googleMany = `{"requests":[{"model":"models/x","content":{"parts":[{"text":"a"}]}},{"model":"models/dearer","content":{"parts":[{"text":"b"}]}}]}`
+		openaiAsk  = `{"model":"%s","input":["a","b"]}`
+	)
+	up, seen := google(func(ctx context.Context, req *provider.Request) (*http.Response, error) {
+		if req.Batch {
+			return answer(200, `{"embeddings":[{"values":[1,2]},{"values":[3,4]}],"usageMetadata":{"promptTokenCount":5}}`)(ctx, req)
+		}
+		return answer(200, `{"embedding":{"values":[1,2]}}`)(ctx, req)
+	})
+	chat := openAI()
+	chat.do = func(ctx context.Context, req *provider.Request) (*http.Response, error) {
+		if body, _ := chat.last(); strings.Contains(body, `["a"]`) {
+			return answer(200, `{"object":"list","model":"emb-1","data":[{"index":0,"embedding":[1,2]}],"usage":{"prompt_tokens":2,"total_tokens":2}}`)(ctx, req)
+		}
+		return answer(200, `{"object":"list","model":"emb-1","data":[{"index":0,"embedding":[1,2]},{"index":1,"embedding":[3,4]}],"usage":{"prompt_tokens":5,"total_tokens":5}}`)(ctx, req)
+	}
+	g := open(t, setup{routes: []route.Rule{{Match: "gemini*", Targets: []string{"gemini"}}, {Match: "gpt*", Targets: []string{"openai"}}}}, up, chat)
+	last := func(up *upstream) string { body, _ := up.last(); return body }
+	for _, tt := range []struct {
+		up          *upstream
+		path, body  string
+		asked, told string
+		batch       bool
+		input       int64
+	}{
+		{up, "/v1beta/models/gemini-x:embedContent", googleOne, strings.Replace(googleOne, "models/x", "models/gemini-x", 1), `{"embedding":{"values":[1,2]}}`, false, 14},
+		{
+			up, "/v1beta/models/gemini-x:batchEmbedContents", googleMany,
+			strings.NewReplacer("models/x", "models/gemini-x", "models/dearer", "models/gemini-x").Replace(googleMany),
+			`{"embeddings":[{"values":[1,2]},{"values":[3,4]}],"usageMetadata":{"promptTokenCount":5}}`, true, 5,
+		},
+		{chat, "/v1beta/models/gpt-x:embedContent", googleOne, `{"model":"gpt-x","input":["a"]}`, `{"embedding":{"values":[1,2]},"usageMetadata":{"promptTokenCount":2}}`, true, 2},
+		{chat, "/v1beta/models/gpt-x:batchEmbedContents", googleMany, `{"model":"gpt-x","input":["a","b"]}`, `{"embeddings":[{"values":[1,2]},{"values":[3,4]}],"usageMetadata":{"promptTokenCount":5}}`, true, 5},
+		{
+			up, "/v1/embeddings", fmt.Sprintf(openaiAsk, "gemini-x"),
+			`{"requests":[{"model":"models/gemini-x","content":{"parts":[{"text":"a"}]}},{"model":"models/gemini-x","content":{"parts":[{"text":"b"}]}}]}`,
+			`{"object":"list","data":[{"object":"embedding","index":0,"embedding":[1,2]},{"object":"embedding","index":1,"embedding":[3,4]}],"model":"gemini-x","usage":{"prompt_tokens":5,"total_tokens":5}}`, true, 5,
+		},
+	} {
+		a := g.ask(t, http.MethodPost, tt.path, strings.NewReader(tt.body))
+		if sent := last(tt.up); a.status != 200 || a.body != tt.told || sent != tt.asked || tt.up == up && seen.Batch != tt.batch {
+			t.Errorf("%s: %d %s\nasked %s", tt.path, a.status, a.body, sent)
+		}
+	}
+	rows := g.drained(t)
+	if len(rows) != 5 {
+		t.Fatalf("%d rows", len(rows))
+	}
+	for i, want := range []int64{14, 5, 2, 5, 5} {
+		if u := rows[i].Usage; u.Input.N != want || rows[i].Operation != llm.Embed {
+			t.Errorf("row %d: %s %+v, want %d", i, rows[i].Operation, u, want)
+		}
+	}
+	chat.do = answer(200, `{"data":[{"index":0,"embedding":[1]}]}`)
+	if a := g.ask(t, http.MethodPost, "/v1beta/models/gpt-x:batchEmbedContents", strings.NewReader(googleMany)); a.status != 502 {
+		t.Errorf("too few vectors: %d %s", a.status, a.body)
+	}
+	if a := g.ask(t, http.MethodPost, "/v1/embeddings", strings.NewReader(`{"model":"gemini-x","input":[[1,2]]}`)); a.status != 400 {
+		t.Errorf("tokens: %d %s", a.status, a.body)
 	}
 }

@@ -88,12 +88,12 @@ func (m *ModelList) Callable(ctx context.Context, who identity.Principal, keep t
 			id := m.router.NameFor(name, info.ID)
 			add(protocol.ModelCard{
 				ID: id, OwnedBy: name, DisplayName: cmp.Or(info.DisplayName, id), Created: info.Created,
-				MaxInput: info.MaxInput, MaxOutput: info.MaxOutput,
+				MaxInput: info.MaxInput, MaxOutput: info.MaxOutput, Embeds: m.router.Embeds(name, info.ID),
 			})
 		}
 	}
 	for _, ref := range m.router.Known() { // after those of whom more is known
-		add(protocol.ModelCard{ID: ref.ID, OwnedBy: ref.Provider, DisplayName: ref.ID})
+		add(protocol.ModelCard{ID: ref.ID, OwnedBy: ref.Provider, DisplayName: ref.ID, Embeds: m.router.Embeds(ref.Provider, ref.ID)})
 	}
 	return protocol.SortCards(cards)
 }
@@ -107,7 +107,7 @@ func (m *ModelList) Find(ctx context.Context, who identity.Principal, id string,
 		}
 	}
 	owner, err := m.answerer(who, id)
-	return protocol.ModelCard{ID: id, OwnedBy: owner, DisplayName: id}, err
+	return protocol.ModelCard{ID: id, OwnedBy: owner, DisplayName: id, Embeds: m.router.Embeds(owner, id)}, err
 }
 
 func (m *ModelList) answerer(who identity.Principal, id string) (string, error) {

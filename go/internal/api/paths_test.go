@@ -340,3 +340,36 @@ func TestListsAreKept(t *testing.T) {
 		t.Errorf("asked %d and %d times", up.lists, down.lists)
 	}
 }
+
+// TestModelsForCodex has the list in both forms: Codex logs an error without
+// the one it calls models, and OpenAI's clients read data.
+func TestModelsForCodex(t *testing.T) {
+	up := openAI()
+	up.models = reports(infos("gpt-x"), nil)
+	g := open(t, setup{routes: all("openai")}, up)
+	var list struct {
+		Data   []struct{ ID string }
+		Models *[]json.RawMessage
+	}
+	a := g.ask(t, http.MethodGet, "/v1/models?client_version=0.169.0", nil)
+	if err := json.Unmarshal([]byte(a.body), &list); err != nil || a.status != 200 || len(list.Data) != 1 || list.Models == nil || len(*list.Models) != 0 {
+		t.Errorf("%d %s %v", a.status, a.body, err)
+	}
+	if a := g.ask(t, http.MethodGet, "/v1/models", nil); strings.Contains(a.body, `"models"`) {
+		t.Errorf("any other client: %s", a.body)
+	}
+}
+
+// TestWebSocketsAreDeclined answers an upgrade with the one status on which
+// Codex goes on by HTTP without trying again.
+func TestWebSocketsAreDeclined(t *testing.T) {
+	g := open(t, setup{routes: all("openai")}, openAI())
+	a := g.ask(t, http.MethodGet, "/v1/responses", nil, "Connection", "Upgrade", "Upgrade", "websocket",
+		"Sec-Websocket-Version", "13", "Sec-Websocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
+	if a.status != http.StatusUpgradeRequired || envelope(a.body) != llm.Chat {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	if a := g.ask(t, http.MethodGet, "/v1/responses", nil); a.status != http.StatusMethodNotAllowed {
+		t.Errorf("without an upgrade: %d %s", a.status, a.body)
+	}
+}

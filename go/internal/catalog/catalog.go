@@ -20,6 +20,7 @@ type Model struct {
 	ContextWindow, MaxInput, MaxOutput int
 
 	Thinking     string // none, budget, adaptive
+	LeastThought int    // tokens it thinks with at least; 0: it can be told not to think, or not known
 	Reasoning    bool   // refuses sampling parameters
 	Prefill      bool   // continues a trailing assistant turn
 	SystemMidway bool   // takes instructions in mid-conversation

@@ -235,7 +235,9 @@ func TestAbilities(t *testing.T) {
 		{"openai", "gpt-4o", "gpt-4 large none", &yes, &yes},
 		{"openai", "gpt-4o-mini", "gpt-4 small none", &yes, &yes},
 		{"openai", "ft:gpt-4o-2024-08-06:org::abc", "gpt-4 large none", &yes, &yes},
-		{"gemini", "gemini-2.5-pro", "gemini large budget", &yes, &yes},
+		{"gemini", "gemini-2.5-pro", "gemini large budget always", &yes, &yes},
+		{"gemini", "gemini-2.5-flash", "gemini small budget", &yes, &yes},
+		{"openrouter", "google/gemini-2.5-pro", "gemini large budget always", &yes, &yes},
 		{"gemini", "models/gemini-3.5-flash", "gemini small adaptive", &yes, &yes},
 		{"gemini", "models/gemini-4-ultra", "gemini large", &yes, &yes},
 		{"gemini", "gemini-flash-latest", "gemini small", &yes, &yes},
@@ -247,7 +249,7 @@ func TestAbilities(t *testing.T) {
 		for _, f := range []struct {
 			name string
 			set  bool
-		}{{"reasoning", m.Reasoning}, {"prefill", m.Prefill}, {"midway", m.SystemMidway}} {
+		}{{"always", m.LeastThought > 0}, {"reasoning", m.Reasoning}, {"prefill", m.Prefill}, {"midway", m.SystemMidway}} {
 			if f.set {
 				words = append(words, f.name)
 			}

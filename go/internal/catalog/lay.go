@@ -68,6 +68,7 @@ func (o *override) change(m *Model, price *Price) {
 	set(&m.ContextWindow, o.ContextWindow)
 	set(&m.MaxInput, o.MaxInput)
 	set(&m.MaxOutput, o.MaxOutput)
+	set(&m.LeastThought, o.LeastThought)
 	set(&m.Reasoning, o.Reasoning)
 	set(&m.Prefill, o.Prefill)
 	set(&m.SystemMidway, o.SystemMidway)

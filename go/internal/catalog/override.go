@@ -55,6 +55,7 @@ type override struct {
 	ContextWindow *int    `yaml:"context_window"`
 	MaxInput      *int    `yaml:"max_input"`
 	MaxOutput     *int    `yaml:"max_output"`
+	LeastThought  *int    `yaml:"least_thinking"`
 	Reasoning     *bool   `yaml:"reasoning"`
 	Prefill       *bool   `yaml:"prefill"`
 	SystemMidway  *bool   `yaml:"system_midway"`

@@ -108,6 +108,8 @@ func (p *parser) abilities(m *Model, text string) error {
 			m.Size = value
 		case "thinking":
 			m.Thinking = value
+		case "least":
+			m.LeastThought, err = strconv.Atoi(value)
 		case "reasoning":
 			m.Reasoning = value == "yes"
 		case "prefill":

@@ -43,7 +43,7 @@ func TestTranslate(t *testing.T) {
 		{"no request", `{"model":"m"`, "--from chat --to messages", 1, nil, []string{"not valid JSON"}},
 		{"no protocol", request, "--from grpc --to chat", 2, nil, []string{"chat, responses, messages or gemini"}},
 		{"to gemini", request, "--from responses --to gemini --model gemini-2.5-pro", 0, []string{`"contents": [`, `"text": "hi"`}, []string{"logit_bias"}},
-		{"from gemini", gemini, "--from gemini --to chat --model other", 0, []string{`"model": "other"`, `"content": "hi"`}, []string{"void", "top_k"}},
+		{"from gemini", gemini, "--from gemini --to chat --model other", 0, []string{`"model": "other"`, `"content": "hi"`}, []string{"void", "generationConfig.topK"}},
 		{"from gemini, streamed", gemini, "--from gemini --to chat --model other --stream", 0, []string{`"stream": true`}, nil},
 		{"from gemini to no model", gemini, "--from gemini --to chat", 2, nil, []string{"--model", "path"}},
 		{"streamed, whatever it says", request, "--from responses --to messages --stream", 0, []string{`"stream": true`}, nil},

@@ -81,6 +81,8 @@ type Tool struct {
 	// NamespaceNote says what the namespace offers, where it says so.
 	NamespaceNote string
 
+	At string // JSON path in the client's request; "" where it stood as it is numbered
+
 	// Origin and Raw hold a hosted or vendor-defined tool as it came.
 	Origin Protocol
 	Raw    json.RawMessage

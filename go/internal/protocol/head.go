@@ -18,6 +18,7 @@ type Head struct {
 	MaxTokens int    // 0 if not said
 	SessionID string // conversation, where the client names one
 	Base64    bool   // embeddings as base64
+	Batch     bool   // embeddings of several inputs, for which Gemini has a method of its own
 
 	// OldFunctions says that the client asked with Chat's deprecated functions
 	// and reads function_call instead of tool_calls.

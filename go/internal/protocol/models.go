@@ -12,8 +12,9 @@ type ModelCard struct {
 	DisplayName string
 	OwnedBy     string // provider
 	Created     time.Time
-	MaxInput    int // tokens
-	MaxOutput   int // tokens
+	MaxInput    int  // tokens
+	MaxOutput   int  // tokens
+	Embeds      bool // makes embeddings and nothing else
 }
 
 // SortCards orders cards by id and returns them.

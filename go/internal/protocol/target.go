@@ -8,12 +8,13 @@ type Target struct {
 	MaxOutput int    // tokens; 0 unknown
 	MaxFrame  int    // bytes of one event of its stream; 0: the usual bound
 
-	Thinking  string // none, budget, adaptive; "" unknown
-	Reasoning bool   // refuses sampling parameters, wants max_completion_tokens
-	Prefill   bool   // continues a trailing assistant turn
-	Midway    bool   // takes instructions in mid-conversation
-	Vision    *bool  // nil unknown
-	Schemas   *bool  // structured output by schema; nil unknown
+	Thinking     string // none, budget, adaptive; "" unknown
+	LeastThought int    // tokens it thinks with at least; 0: thinking can be switched off
+	Reasoning    bool   // refuses sampling parameters, wants max_completion_tokens
+	Prefill      bool   // continues a trailing assistant turn
+	Midway       bool   // takes instructions in mid-conversation
+	Vision       *bool  // nil unknown
+	Schemas      *bool  // structured output by schema; nil unknown
 
 	Native bool // the vendor's own service, not a compatible server
 	Quirks Quirks

@@ -26,7 +26,7 @@ func suffix(op llm.Operation, name llm.Protocol) string {
 		return "/responses/input_tokens"
 	case place{llm.Embed, llm.Chat}:
 		return "/embeddings"
-	case place{llm.Generate, llm.Gemini}, place{llm.CountTokens, llm.Gemini}, place{llm.ListModels, llm.Gemini}:
+	case place{llm.Generate, llm.Gemini}, place{llm.CountTokens, llm.Gemini}, place{llm.Embed, llm.Gemini}, place{llm.ListModels, llm.Gemini}:
 		return "/models" // and the model, see withModel
 	case place{llm.ListModels, llm.Chat}, place{llm.ListModels, llm.Responses}, place{llm.ListModels, llm.Messages}:
 		return "/models"
@@ -189,6 +189,10 @@ func withModel(u *url.URL, req *Request) *url.URL {
 	switch {
 	case req.Operation == llm.CountTokens:
 		method = ":countTokens"
+	case req.Operation == llm.Embed && req.Batch:
+		method = ":batchEmbedContents"
+	case req.Operation == llm.Embed:
+		method = ":embedContent"
 	case req.Stream:
 		method, with.RawQuery = ":streamGenerateContent", "alt=sse"
 	}

@@ -35,6 +35,7 @@ type Request struct {
 	Protocol  llm.Protocol
 	Model     string // as the upstream knows it
 	Stream    bool
+	Batch     bool        // embeddings of several inputs
 	Header    http.Header // client headers that may travel; a provider filters them again
 	Query     string      // raw query that may travel, such as beta=true
 	Method    string      // "": POST

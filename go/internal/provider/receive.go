@@ -80,13 +80,22 @@ func (u *unzipped) Close() error { return u.src.Close() }
 func (p *HTTP) hush(resp *http.Response) {
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxRefusal))
 	_ = resp.Body.Close() // what is read is read
-	for _, s := range p.secrets {
-		body = bytes.ReplaceAll(body, []byte(s.Reveal()), []byte(s.String()))
-	}
+	body = p.Mask(body)
 	resp.Body = &remembered{Reader: bytes.NewReader(body), err: err}
 	resp.ContentLength = int64(len(body))
 	resp.Header.Del("Content-Length")
 	resp.Header.Del("Transfer-Encoding")
+}
+
+// Mask takes the credentials of this provider out of what it said. Text without
+// any is returned as it is.
+func (p *HTTP) Mask(text []byte) []byte {
+	for _, s := range p.secrets {
+		if bytes.Contains(text, []byte(s.Reveal())) {
+			text = bytes.ReplaceAll(text, []byte(s.Reveal()), []byte(s.String()))
+		}
+	}
+	return text
 }
 
 // remembered is a body that was read already, with the error it ended in.

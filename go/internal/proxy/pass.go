@@ -33,6 +33,10 @@ func (t *try) passStream(body io.Reader, header http.Header) *llm.Error {
 			}
 		}
 		frame = reframe(meter, frame, verdict)
+		if failure := meter.Err(); failure != nil { // told, though not always the end
+			frame = t.mask(frame)
+			t.maskError(failure)
+		}
 		switch verdict {
 		case protocol.Preamble:
 			t.ans.hold(frame)

@@ -42,6 +42,31 @@ func (t *try) relayEvents(body io.Reader, header http.Header, streamed bool, nam
 	}
 }
 
+// masker is a provider that takes its credentials out of what it said.
+type masker interface {
+	Mask(text []byte) []byte
+}
+
+// mask takes our key out of an error that came inside an answer: some servers
+// repeat what they were sent. Those in place of an answer arrive without it.
+func (t *try) mask(said []byte) []byte {
+	if m, ok := t.cand.Provider.(masker); ok {
+		return m.Mask(said)
+	}
+	return said
+}
+
+func (t *try) maskError(err *llm.Error) *llm.Error {
+	err.Message = string(t.mask([]byte(err.Message)))
+	if err.Err == nil {
+		return err
+	}
+	if cause := err.Err.Error(); string(t.mask([]byte(cause))) != cause {
+		err.Err = errors.New(string(t.mask([]byte(cause)))) // for the log only
+	}
+	return err
+}
+
 // blame names the provider in an error that came inside an answer.
 func (t *try) blame(err *llm.Error) *llm.Error {
 	if over := t.over(); over != nil {
@@ -52,7 +77,7 @@ func (t *try) blame(err *llm.Error) *llm.Error {
 	}
 	err.Upstream.Provider, err.Upstream.RequestID = t.row.Provider, t.requestID
 	err.Upstream.Body = nil
-	return err
+	return t.maskError(err)
 }
 
 // eventRelay is the writing half of a translated answer.

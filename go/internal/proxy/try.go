@@ -34,6 +34,7 @@ type try struct {
 	findings []llm.Finding
 	settled  bool
 	content  int64 // bytes of content seen, for an estimate
+	inputs   int   // to embed
 	drained  bool
 	noted    bool
 	closing  atomic.Bool // the gateway is shutting down and waits no longer
@@ -131,6 +132,9 @@ func (t *try) exchange(ctx context.Context, watch *clientWatch) *llm.Error {
 	if translate && t.call.Head.Operation == llm.CountTokens {
 		return t.relayCount(body, resp.Header)
 	}
+	if translate && t.call.Head.Operation == llm.Embed {
+		return t.relayVectors(body, resp.Header)
+	}
 	if t.call.Head.Verbatim && !translate {
 		if t.call.Head.Unread && !streamed {
 			body.limit = 0
@@ -154,6 +158,10 @@ func (t *try) patch() (*provider.Request, error) {
 
 // encode prepares the translated request.
 func (t *try) encode() (*provider.Request, *protocol.NameMap, error) {
+	if t.call.Head.Operation == llm.Embed {
+		req, err := t.encodeEmbed()
+		return req, nil, err
+	}
 	req, err := t.call.Request()
 	if err != nil {
 		return nil, nil, err
@@ -166,14 +174,20 @@ func (t *try) encode() (*provider.Request, *protocol.NameMap, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := t.found(findings); err != nil {
+		return nil, nil, err
+	}
+	return t.request(net.Buffers{body}), names, nil
+}
+
+// found takes over what a translation found, or refuses what it would lose.
+func (t *try) found(findings []llm.Finding) error {
 	t.findings = findings
 	t.row.Findings = len(findings)
 	if t.ans.policy.Strict {
-		if err := Strictly(findings, t.cand.Protocol); err != nil {
-			return nil, nil, err
-		}
+		return Strictly(findings, t.cand.Protocol)
 	}
-	return t.request(net.Buffers{body}), names, nil
+	return nil
 }
 
 // Strictly refuses what a translation would lose.
@@ -189,7 +203,7 @@ func Strictly(findings []llm.Finding, to llm.Protocol) error {
 func (t *try) request(body net.Buffers) *provider.Request {
 	return &provider.Request{
 		Operation: t.call.Head.Operation, Protocol: t.cand.Protocol, Model: t.cand.Target.Model,
-		Stream: t.call.Head.Stream, Header: t.call.Header, Query: t.call.Query, Body: body,
+		Stream: t.call.Head.Stream, Batch: t.call.Head.Batch, Header: t.call.Header, Query: t.call.Query, Body: body,
 		Method: t.call.Method, Path: t.call.Path, MIME: t.call.MIME,
 	}
 }

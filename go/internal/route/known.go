@@ -78,6 +78,18 @@ func (r *Router) NameFor(providerName, model string) string {
 	return s.nameFor(p, model, *r.learned.Load())
 }
 
+// Embeds reports whether a model of a provider is known to make embeddings and
+// nothing else.
+func (r *Router) Embeds(providerName, model string) bool {
+	s := r.snap.Load()
+	p, _, ok := s.named(providerName)
+	if !ok || s.catalog == nil {
+		return false
+	}
+	m, ok := s.catalog.Find(p.prices(), model)
+	return ok && m.Family == "embedding"
+}
+
 func (s *snapshot) nameFor(p *pool, model string, learned map[string][]string) string {
 	if model == "" || len(p.ready) == 0 {
 		return ""

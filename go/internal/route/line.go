@@ -209,7 +209,7 @@ func (s *snapshot) know(t *protocol.Target, prices string) {
 
 func abilities(t *protocol.Target, m *catalog.Model) {
 	t.MaxOutput = m.MaxOutput
-	t.Thinking = m.Thinking
+	t.Thinking, t.LeastThought = m.Thinking, m.LeastThought
 	t.Reasoning, t.Prefill, t.Midway = m.Reasoning, m.Prefill, m.SystemMidway
 	t.Vision = m.Vision
 	t.Schemas = m.Schemas

@@ -48,6 +48,7 @@ func (c *Codec) DecodeRequest(body []byte) (*llm.Request, error) {
 		return nil, inWords(err)
 	}
 	d.req.Places = d.places()
+	d.req.Places.Own = d.own
 	return d.req, nil
 }
 

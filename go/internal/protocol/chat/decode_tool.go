@@ -31,7 +31,7 @@ func (d *decoder) tool(v []byte, at *protocol.Path) error {
 		return d.custom(at.Member(kind), custom)
 	}
 	d.req.Tools = append(d.req.Tools, llm.Tool{
-		Kind: llm.HostedTool, Name: kind, Origin: origin, Raw: protocol.Raw(v),
+		Kind: llm.HostedTool, Name: kind, Origin: origin, Raw: protocol.Raw(v), At: at.String(),
 	})
 	return nil
 }
@@ -40,7 +40,7 @@ func (d *decoder) function(at *protocol.Path, v []byte) error {
 	if v == nil {
 		return protocol.Missing(at)
 	}
-	t := llm.Tool{Kind: llm.FunctionTool}
+	t := llm.Tool{Kind: llm.FunctionTool, At: at.String()}
 	err := protocol.EachMember(at, v, func(name string, v []byte) error {
 		at := at.Member(name)
 		switch name {
@@ -68,7 +68,7 @@ func (d *decoder) custom(at *protocol.Path, v []byte) error {
 	if v == nil {
 		return protocol.Missing(at)
 	}
-	t := llm.Tool{Kind: llm.CustomTool}
+	t := llm.Tool{Kind: llm.CustomTool, At: at.String()}
 	err := protocol.EachMember(at, v, func(name string, v []byte) error {
 		at := at.Member(name)
 		switch name {

@@ -54,7 +54,7 @@ func (c *Codec) EncodeRequest(req *llm.Request, to protocol.Target) ([]byte, []l
 
 // find reports what the target cannot carry.
 func (e *encoder) find(class llm.FindingClass, field, reason string) {
-	e.findings = append(e.findings, llm.Finding{Class: class, Field: field, Reason: reason})
+	e.findings = append(e.findings, llm.Finding{Class: class, Field: e.req.Field(field), Reason: reason})
 }
 
 // refuse ends the encoding: no answer would be of use.

@@ -96,6 +96,10 @@ func (e *encoder) effort(effort string) {
 		e.find(llm.Approximated, "thinking", "lowest_effort")
 		effort = "low"
 	}
+	if effort == "none" && e.to.LeastThought > 0 {
+		e.find(llm.Approximated, "reasoning_effort", "lowest_effort")
+		effort = "low"
+	}
 	if e.to.Quirks.HighestEffortHigh && (effort == "xhigh" || effort == "max") {
 		e.find(llm.Approximated, "reasoning_effort", "clamped")
 		effort = "high"
@@ -149,6 +153,9 @@ func (e *encoder) reasoningObject(effort string) {
 	r := e.req.Reasoning
 	e.b = append(key(e.b, "reasoning"), '{')
 	switch {
+	case effort == "none" && e.to.LeastThought > 0:
+		e.find(llm.Approximated, "reasoning_effort", "lowest_effort")
+		e.b = number(e.b, "max_tokens", int64(e.to.LeastThought))
 	case effort == "none":
 		e.b = append(key(e.b, "enabled"), "false"...)
 	case r.Effort != "":

@@ -49,7 +49,7 @@ func (e *encoder) resultText(turn, block int, r llm.ToolResult) string {
 	e.uncached(at, r.Cache)
 	var said []string
 	for j, b := range r.Blocks {
-		inner := fmt.Sprintf("%s.content[%d]", at, j)
+		inner := e.req.Within(at, j)
 		switch b := b.(type) {
 		case llm.Text:
 			e.uncached(inner, b.Cache)
@@ -70,7 +70,7 @@ func (e *encoder) resultText(turn, block int, r llm.ToolResult) string {
 		out = "Error: " + out
 	}
 	if r.Failed {
-		e.find(llm.Approximated, at+".is_error", "error_as_text")
+		e.find(llm.Approximated, e.req.FailedAt(at), "error_as_text")
 	}
 	return out
 }

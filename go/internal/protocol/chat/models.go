@@ -6,14 +6,20 @@ import (
 	"github.com/tokligence/tokligence-gateway/go/internal/protocol"
 )
 
-// EncodeModels returns a model list. The vendor's list has no pages, so the
-// query says nothing.
-func (*Codec) EncodeModels(cards []protocol.ModelCard, _ url.Values) []byte {
+// EncodeModels returns a model list. The vendor's list has no pages. Codex, which
+// tells its version, wants a list in a form of its own as well, and without it
+// logs an error; what is in there would replace what it knows of models, prompts
+// of the vendor included, so it stays empty.
+func (*Codec) EncodeModels(cards []protocol.ModelCard, query url.Values) []byte {
 	b := append(make([]byte, 0, 64+96*len(cards)), `{"object":"list","data":[`...)
 	for _, card := range cards {
 		b = appendModel(next(b), card)
 	}
-	return append(b, ']', '}')
+	b = append(b, ']')
+	if query.Has("client_version") {
+		b = append(b, `,"models":[]`...)
+	}
+	return append(b, '}')
 }
 
 // EncodeModel returns one entry of the list.

@@ -25,3 +25,20 @@ func (d *decoder) places() *llm.Places {
 	}
 	return out
 }
+
+// own returns the name that a setting has in this protocol.
+func (d *decoder) own(setting string) string {
+	switch setting {
+	case "max_tokens":
+		if d.newTokens {
+			return "max_completion_tokens"
+		}
+	case "reasoning", "thinking":
+		return "reasoning_effort"
+	case "user":
+		if d.user == nil {
+			return "safety_identifier"
+		}
+	}
+	return setting
+}

@@ -253,8 +253,17 @@ func TestTargets(t *testing.T) {
 			}), native, []string{`"json_schema"`}, []string{"strict"}, "",
 		},
 		"end user": {hello(func(r *llm.Request) { r.EndUser = strings.Repeat("u", 65) }), native, []string{`"safety_identifier":"`}, []string{"uuu"}, ""},
-		"n":        {hello(func(r *llm.Request) { r.Sampling.N = intOf(2) }), native, nil, []string{`"n"`}, "loss; field=n; reason=one_choice"},
-		"top_k":    {hello(func(r *llm.Request) { r.Sampling.TopK = intOf(2) }), native, nil, []string{`top_k`}, "void; field=top_k; reason=not_supported"},
+		"thinking that cannot be switched off": {
+			hello(func(r *llm.Request) { r.Reasoning = &llm.Reasoning{Effort: "none"} }), protocol.Target{Thinking: "budget", LeastThought: 128},
+			[]string{`"reasoning_effort":"low"`}, nil, "approx; field=reasoning_effort; reason=lowest_effort",
+		},
+		"the same at OpenRouter": {
+			hello(func(r *llm.Request) { r.Reasoning = &llm.Reasoning{Disabled: true} }),
+			protocol.Target{LeastThought: 128, Quirks: protocol.Quirks{ThinkingField: "openrouter"}},
+			[]string{`"reasoning":{"max_tokens":128}`}, []string{"enabled"}, "approx; field=reasoning_effort; reason=lowest_effort",
+		},
+		"n":     {hello(func(r *llm.Request) { r.Sampling.N = intOf(2) }), native, nil, []string{`"n"`}, "loss; field=n; reason=one_choice"},
+		"top_k": {hello(func(r *llm.Request) { r.Sampling.TopK = intOf(2) }), native, nil, []string{`top_k`}, "void; field=top_k; reason=not_supported"},
 		"prefill": {
 			&llm.Request{Turns: []llm.Turn{said(llm.User, llm.Text{Text: "a"}), said(llm.Assistant, llm.Text{Text: "b"})}}, native,
 			[]string{`"content":"b"},{"role":"user","content":"Continue`},

@@ -47,8 +47,45 @@ func (c *Codec) DecodeRequest(body []byte) (*llm.Request, error) {
 	if err != nil {
 		return nil, invalid(body, err)
 	}
-	d.req.Places = &llm.Places{List: "contents", Parts: "parts", Turns: d.places}
+	d.req.Places = &llm.Places{List: "contents", Parts: "parts", Turns: d.places, Results: "functionResponse", Apart: true, Failed: "functionResponse.response.error", Own: own}
 	return d.req, nil
+}
+
+// own returns the name that a setting has in this protocol.
+func own(setting string) string {
+	name := setting
+	switch setting {
+	case "max_tokens":
+		name = "maxOutputTokens"
+	case "top_p", "top_k", "presence_penalty", "frequency_penalty":
+		name = camel(setting)
+	case "temperature", "seed":
+	case "stop":
+		name = "stopSequences"
+	case "n":
+		name = "candidateCount"
+	case "logprobs":
+		name = "responseLogprobs"
+	case "top_logprobs":
+		name = "logprobs"
+	case "response_format":
+		name = "responseMimeType"
+	case "reasoning", "reasoning_effort", "thinking":
+		name = "thinkingConfig"
+	case "thinking.budget_tokens":
+		name = "thinkingConfig.thinkingBudget"
+	case "reasoning.summary":
+		name = "thinkingConfig.includeThoughts"
+	case "tool_choice":
+		return "toolConfig.functionCallingConfig"
+	case "service_tier":
+		return "serviceTier"
+	case "system":
+		return "systemInstruction.parts"
+	default:
+		return setting
+	}
+	return "generationConfig." + name
 }
 
 // wrappedRequest is the member of countTokens that holds a whole request.

@@ -19,14 +19,14 @@ func (d *decoder) tools(at *protocol.Path, v []byte) error {
 		}
 		raw := append([]byte(`{"`+name+`":`), v...)
 		d.req.Tools = append(d.req.Tools, llm.Tool{
-			Kind: llm.HostedTool, Origin: llm.Gemini, Raw: append(raw, '}'),
+			Kind: llm.HostedTool, Origin: llm.Gemini, Raw: append(raw, '}'), At: at.String(),
 		})
 		return nil
 	})
 }
 
 func (d *decoder) function(at *protocol.Path, v []byte) error {
-	t := llm.Tool{Kind: llm.FunctionTool}
+	t := llm.Tool{Kind: llm.FunctionTool, At: at.String()}
 	err := members(at, v, func(at *protocol.Path, name string, v []byte) error {
 		switch name {
 		case "name":

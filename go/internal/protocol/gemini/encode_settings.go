@@ -176,6 +176,10 @@ func (e *encoder) appendDepth(dst []byte, r *llm.Reasoning) []byte {
 	if !ok {
 		return dst
 	}
+	if off(r) && e.to.LeastThought > 0 {
+		e.note(llm.Approximated, "reasoning", "lowest_effort")
+		return appendInt(e.key(dst, "thinkingBudget"), int64(e.to.LeastThought))
+	}
 	if r.Budget != nil && *r.Budget != budget && !r.Disabled {
 		e.note(llm.Approximated, "reasoning", "clamped")
 	}

@@ -61,6 +61,25 @@ func TestThinkingBudget(t *testing.T) {
 
 func ptr(n int) *int { return &n }
 
+// TestThinkingThatCannotBeSwitchedOff sends the least a model takes, whatever
+// way the client says that it wants none.
+func TestThinkingThatCannotBeSwitchedOff(t *testing.T) {
+	for name, asked := range map[string]llm.Reasoning{
+		"disabled": {Disabled: true}, "no effort": {Effort: "none"}, "no budget": {Budget: ptr(0)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			req := &llm.Request{Model: "m", Reasoning: &asked, Turns: []llm.Turn{{Role: llm.User, Blocks: []llm.Block{llm.Text{Text: "go"}}}}}
+			body, findings, err := codec().EncodeRequest(req, protocol.Target{Thinking: "budget", LeastThought: 128})
+			if err != nil || !strings.Contains(string(body), `"thinkingBudget":128`) {
+				t.Errorf("%s, %v", body, err)
+			}
+			if len(findings) != 1 || findings[0].Class != llm.Approximated || findings[0].Reason != "lowest_effort" {
+				t.Errorf("findings %v", findings)
+			}
+		})
+	}
+}
+
 // TestMediaInResults puts what has no place inside a result behind all of them.
 func TestMediaInResults(t *testing.T) {
 	req := &llm.Request{Model: "m", Turns: []llm.Turn{

@@ -87,6 +87,9 @@ func (m *meter) whole(body []byte) protocol.Verdict {
 			return protocol.Last
 		}
 	}
+	if m.head.Operation == llm.Embed {
+		return m.vectors(body)
+	}
 	if jsonscan.KindOf(body) == jsonscan.Array {
 		for it := jsonscan.Elements(body); it.Next() && m.err == nil; {
 			m.chunk(it.Value())
@@ -94,14 +97,29 @@ func (m *meter) whole(body []byte) protocol.Verdict {
 	} else {
 		m.chunk(body)
 	}
+	if m.err == nil && m.head.Operation == llm.Generate && !m.begun {
+		m.err = noCandidate()
+	}
 	if m.err != nil {
 		return protocol.Failure
 	}
 	return protocol.Last
 }
 
+// vectors looks at an answer of embedContent or batchEmbedContents. Of usage
+// not every model says anything.
+func (m *meter) vectors(body []byte) protocol.Verdict {
+	v, err := (*Codec)(nil).DecodeVectors(body)
+	if err != nil {
+		m.err = llm.AsError(err)
+		return protocol.Failure
+	}
+	m.usage, m.stop.Reason, m.meta.Protocol = v.Usage, llm.StopEnd, origin
+	return protocol.Last
+}
+
 func (m *meter) chunk(v []byte) {
-	finish := ""
+	finish, blocked := "", false
 	for it := jsonscan.Members(v); it.Next(); {
 		switch value := it.Value(); string(it.Key()) {
 		case "candidates":
@@ -126,14 +144,18 @@ func (m *meter) chunk(v []byte) {
 				m.meta.ID = text(value)
 			}
 		case "promptFeedback":
-			if blocked := text(jsonscan.Get(value, "blockReason")); blocked != "" {
-				finish, m.begun = blocked, true
+			if reason := text(jsonscan.Get(value, "blockReason")); reason != "" {
+				finish, m.begun = reason, true
+				blocked = true
 			}
 		}
 	}
 	m.meta.Protocol = origin
 	if finish != "" {
 		m.stop, _ = stopOf(finish, m.calls) // failures of the model's are for the client to see
+	}
+	if blocked {
+		m.stop.Reason = llm.StopRefusal
 	}
 }
 

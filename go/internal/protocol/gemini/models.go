@@ -57,5 +57,8 @@ func modelJSON(card protocol.ModelCard) []byte {
 	if card.MaxOutput > 0 {
 		dst = appendInt(append(dst, `,"outputTokenLimit":`...), int64(card.MaxOutput))
 	}
+	if card.Embeds {
+		return append(dst, `,"supportedGenerationMethods":["embedContent","batchEmbedContents"]}`...)
+	}
 	return append(dst, `,"supportedGenerationMethods":["generateContent","countTokens"]}`...)
 }

@@ -33,6 +33,10 @@ func peekMember(head *protocol.Head, name string, v []byte, at protocol.Span) er
 		if _, ok := jsonscan.Text(v); !ok {
 			want = "a string"
 		}
+	case "requests":
+		if jsonscan.KindOf(v) != jsonscan.Array {
+			want = "an array"
+		}
 	case "contents":
 		head.HistoryAt = at
 		if jsonscan.KindOf(v) != jsonscan.Array {
@@ -81,6 +85,16 @@ func (c *Codec) Patch(body []byte, head protocol.Head, to protocol.Target) (net.
 			edits = append(edits, protocol.Edit{At: protocol.Span{Start: start, End: end}, With: model})
 		case "contents":
 			edits = append(edits, c.unseal(it.Value(), start, to)...)
+		case "requests":
+			for each := jsonscan.Elements(it.Value()); each.Next(); {
+				at, _ := each.Span()
+				for inner := jsonscan.Members(each.Value()); inner.Next(); {
+					if string(inner.Key()) == "model" {
+						from, till := inner.Span()
+						edits = append(edits, protocol.Edit{At: protocol.Span{Start: start + at + from, End: start + at + till}, With: model})
+					}
+				}
+			}
 		case wrappedRequest:
 			for inner := jsonscan.Members(it.Value()); inner.Next(); {
 				from, till := inner.Span()

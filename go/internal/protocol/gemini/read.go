@@ -25,6 +25,7 @@ type reader struct {
 	usage         llm.Usage
 	metered       bool
 	finish        string // the reason, once it is known
+	blocked       bool   // the reason is about the prompt
 }
 
 // kind is what of text is open.
@@ -70,9 +71,13 @@ func (r *reader) Whole(body []byte) {
 	for it.Next() && !r.Ended() {
 		r.chunk(it.Value())
 	}
-	if !r.Ended() {
-		r.end()
+	if r.Ended() {
+		return
 	}
+	if r.finish == "" && r.blocks > 0 {
+		r.finish = "STOP" // a body that is whole needs no reason to be so
+	}
+	r.end()
 }
 
 func notAnswer(err error) *llm.Error {
@@ -83,7 +88,6 @@ func notAnswer(err error) *llm.Error {
 
 // chunk reads one GenerateContentResponse.
 func (r *reader) chunk(v []byte) {
-	meta := llm.Meta{Protocol: llm.Gemini}
 	var candidates, failure, usage []byte
 	blocked := ""
 	it := jsonscan.Members(v)
@@ -95,14 +99,6 @@ func (r *reader) chunk(v []byte) {
 			failure = value
 		case "usageMetadata":
 			usage = value
-		case "modelVersion":
-			meta.Model = text(value)
-		case "responseId":
-			meta.ID = text(value)
-		case "createTime":
-			if at, err := time.Parse(time.RFC3339Nano, text(value)); err == nil {
-				meta.Created = at
-			}
 		case "promptFeedback":
 			blocked = text(jsonscan.Get(value, "blockReason"))
 		}
@@ -116,19 +112,30 @@ func (r *reader) chunk(v []byte) {
 		return
 	}
 	if !r.started {
-		r.started, r.id = true, meta.ID
-		r.Emit(llm.Event{Type: llm.Start, Meta: &meta})
+		r.start(v)
 	}
 	if u, ok := readUsage(usage); ok {
 		r.usage, r.metered = u, true
 	}
 	if blocked != "" {
-		r.finish = blocked
+		r.finish, r.blocked = blocked, true
 	}
 	first := jsonscan.Elements(candidates)
 	if first.Next() {
 		r.candidate(first.Value())
 	}
+}
+
+// start reads what the first chunk says of the answer as a whole.
+func (r *reader) start(v []byte) {
+	meta := llm.Meta{
+		Protocol: llm.Gemini, ID: text(jsonscan.Get(v, "responseId")), Model: text(jsonscan.Get(v, "modelVersion")),
+	}
+	if at, err := time.Parse(time.RFC3339Nano, text(jsonscan.Get(v, "createTime"))); err == nil {
+		meta.Created = at
+	}
+	r.started, r.id = true, meta.ID
+	r.Emit(llm.Event{Type: llm.Start, Meta: &meta})
 }
 
 func (r *reader) candidate(v []byte) {
@@ -150,15 +157,27 @@ func (r *reader) end() {
 	}
 	stop, ok := stopOf(r.finish, r.calls > 0)
 	switch {
+	case r.finish == "" && r.started && r.blocks == 0:
+		r.Fail(noCandidate())
+		return
 	case r.finish == "" || !r.started:
 		r.Fail(llm.Errorf(llm.BadUpstream, "The upstream ended its stream without finishing the answer."))
 		return
+	case r.blocked:
+		stop.Reason = llm.StopRefusal // whatever the word
 	case !ok:
 		r.Fail(llm.Errorf(llm.BadUpstream, "The upstream could not finish the answer: %s.", r.finish))
 		return
 	}
 	r.End()
 	r.Emit(llm.Event{Type: llm.Finish, Stop: stop})
+}
+
+// noCandidate is the error for an answer that has neither a candidate nor a
+// word on why. The vendor sends such now and then, with success; nobody can do
+// anything with it but ask again.
+func noCandidate() *llm.Error {
+	return llm.Errorf(llm.BadUpstream, "The upstream answered with no candidate and no reason.")
 }
 
 // stopOf returns why the model stopped; not ok is a failure of the model's.

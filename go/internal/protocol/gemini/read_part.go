@@ -38,10 +38,7 @@ func (r *reader) close(seal string) {
 
 // part reads one part of a candidate.
 func (r *reader) part(v []byte) {
-	p, err := readPart(nil, v)
-	if err != nil {
-		return // a member of the wrong type says nothing we could use
-	}
+	p := answered(v)
 	switch {
 	case p.call != nil:
 		r.call(&p)
@@ -58,6 +55,39 @@ func (r *reader) part(v []byte) {
 	case p.signature != "":
 		r.sign(p.signature)
 	}
+}
+
+// answered takes a part of an answer apart, as readPart does with one of a
+// request: there is one spelling of a name, and a member of the wrong type says
+// nothing. It runs for every delta.
+func answered(v []byte) part {
+	var p part
+	for it := jsonscan.Members(v); it.Next(); {
+		value := it.Value()
+		if jsonscan.IsNull(value) {
+			continue
+		}
+		switch string(it.Key()) {
+		case "text":
+			p.text = value
+		case "inlineData":
+			p.inline = value
+		case "fileData":
+			p.file = value
+		case "functionCall":
+			p.call = value
+		case "functionResponse":
+			p.response = value
+		case "thought":
+			p.thought, _ = jsonscan.Boolean(value)
+		case "thoughtSignature":
+			p.signature = text(value)
+		case "videoMetadata", "mediaResolution", "partMetadata":
+		default:
+			p.other = string(it.Key())
+		}
+	}
+	return p
 }
 
 func mediaKind(b llm.Block) llm.MediaKind {

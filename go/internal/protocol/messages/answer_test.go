@@ -78,6 +78,9 @@ func TestAnswersComeBack(t *testing.T) {
 					t.Errorf("stream=%t\ngot  %q\nwant %q", stream, blocksOf(got), blocksOf(want))
 				}
 				got.Blocks, want.Blocks = nil, nil
+				if want.Usage == "0 0 0 0 0 0" {
+					got.Usage = want.Usage // what was not reported is estimated
+				}
 				if got.Usage != want.Usage || got.Stop != want.Stop || got.Failed != want.Failed {
 					t.Errorf("stream=%t\ngot  %+v\nwant %+v", stream, got, want)
 				}

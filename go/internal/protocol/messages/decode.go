@@ -39,8 +39,29 @@ func (c *Codec) DecodeRequest(body []byte) (*llm.Request, error) {
 	if err != nil {
 		return nil, inWords(err)
 	}
-	d.req.Places = &llm.Places{List: "messages"}
+	d.req.Places = &llm.Places{List: "messages", Own: own}
 	return d.req, nil
+}
+
+// own returns the name that a setting has in this protocol.
+func own(setting string) string {
+	switch setting {
+	case "reasoning":
+		return "thinking"
+	case "reasoning_effort":
+		return "output_config.effort"
+	case "reasoning.summary":
+		return "thinking.display"
+	case "stop":
+		return "stop_sequences"
+	case "response_format":
+		return "output_config.format"
+	case "parallel_tool_calls":
+		return "tool_choice.disable_parallel_tool_use"
+	case "user", "prompt_cache_key":
+		return "metadata.user_id"
+	}
+	return setting
 }
 
 func (d *decoder) member(at *protocol.Path, name string, v []byte) error {

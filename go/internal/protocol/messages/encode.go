@@ -78,7 +78,7 @@ func sizeHint(req *llm.Request) int {
 }
 
 func (e *encoder) note(class llm.FindingClass, field, reason string) {
-	e.findings = append(e.findings, llm.Finding{Class: class, Field: field, Reason: reason})
+	e.findings = append(e.findings, llm.Finding{Class: class, Field: e.req.Field(field), Reason: reason})
 }
 
 // write puts the members in an order that keeps what changes last behind what

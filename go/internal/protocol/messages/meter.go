@@ -59,6 +59,11 @@ func (m *meter) Observe(frame []byte) protocol.Verdict {
 			m.meta = meta
 		}
 		readUsage(&m.usage, jsonscan.Get(w.message, "usage"), true)
+		if jsonscan.KindOf(w.message) == jsonscan.Object {
+			readStop(&m.stop, w.message)
+			it := jsonscan.Elements(jsonscan.Get(w.message, "content"))
+			m.begun = m.begun || it.Next()
+		}
 	case blockStart:
 		m.begun = m.begun || !hollow(w.block)
 	case blockDelta:
@@ -69,6 +74,9 @@ func (m *meter) Observe(frame []byte) protocol.Verdict {
 		}
 		readUsage(&m.usage, w.usage, false)
 	case messageStop:
+		if m.stop.Reason == "" {
+			m.stop.Reason = llm.StopEnd // as the reader understands it
+		}
 		return protocol.Last
 	case errorEvent:
 		m.err = failureOf(ev.Data)

@@ -125,6 +125,7 @@ func (r *reader) frame(ev sse.Event) {
 	switch w.kind {
 	case messageStart:
 		r.start(w.message)
+		r.contents(w.message)
 	case blockStart:
 		r.begin(w.index, w.block)
 	case blockDelta:
@@ -249,14 +250,25 @@ func (r *reader) Whole(body []byte) {
 		return
 	}
 	r.start(body)
-	it := jsonscan.Elements(jsonscan.Get(body, "content"))
-	for i := int64(0); it.Next(); i++ {
-		r.begin(i, it.Value())
-		r.end(i)
-	}
-	readStop(&r.stop, body)
+	r.contents(body)
 	r.meter(jsonscan.Get(body, "usage"), false)
 	r.finish()
+}
+
+// contents reads the blocks of a message and why it stopped. A stream has them
+// in its start where the vendor's own code made the call that it tells of.
+func (r *reader) contents(message []byte) {
+	if r.Ended() || jsonscan.KindOf(message) != jsonscan.Object {
+		return
+	}
+	if blocks := jsonscan.Get(message, "content"); jsonscan.KindOf(blocks) == jsonscan.Array {
+		it := jsonscan.Elements(blocks)
+		for i := int64(0); it.Next(); i++ {
+			r.begin(i, it.Value())
+			r.end(i)
+		}
+	}
+	readStop(&r.stop, message)
 }
 
 // failureIn returns the failure that a whole body of a successful answer is,

@@ -123,7 +123,11 @@ func addPiece(calls []any, piece object) []any {
 		delete(piece, "index")
 		return append(calls, piece)
 	}
-	function := calls[at].(object)["function"].(object)
+	call := calls[at].(object)
+	if more := piece["extra_content"]; more != nil {
+		call["extra_content"] = more
+	}
+	function := call["function"].(object)
 	function["arguments"] = word(function, "arguments") + word(piece, "function", "arguments")
 	return calls
 }

@@ -295,3 +295,46 @@ func sideOf(name string) side {
 	}
 	panic("no side " + name)
 }
+
+// TestAnswersWithoutACandidate has what Gemini sends with success and without
+// an answer. Nothing at all is a failure, so that another upstream may answer;
+// a prompt that was blocked is a refusal, in the words of each client.
+func TestAnswersWithoutACandidate(t *testing.T) {
+	gemini := sideOf("gemini")
+	const usage = `"usageMetadata":{"promptTokenCount":9,"totalTokenCount":9},"modelVersion":"g","responseId":"r"`
+	for _, body := range []string{`{}`, `{` + usage + `}`, `{"candidates":[],` + usage + `}`, `{"promptFeedback":{},` + usage + `}`} {
+		for _, stream := range []bool{false, true} {
+			a := answer{stream, []byte(body)}
+			if stream {
+				a.body = []byte("data: " + body + "\n\n")
+			}
+			read := protocoltest.Read(t, gemini.codec.NewReader(bytes.NewReader(a.body), stream, gemini.target))
+			if read.Err == nil || read.Err.Kind != llm.BadUpstream || !read.Err.Retryable() {
+				t.Errorf("%s, stream %v: %v", body, stream, read.Err)
+			}
+			m := gemini.codec.NewMeter(protocol.Head{Operation: llm.Generate, Stream: stream})
+			verdicts := measure(t, m, a)
+			if ended := m.Err() != nil || stream && m.Stop().Reason == ""; !ended { // a stream fails where it ends
+				t.Errorf("%s, stream %v: the meter says %v", body, stream, verdicts)
+			}
+		}
+	}
+	for _, reason := range []string{"SAFETY", "OTHER", "BLOCKLIST", "PROHIBITED_CONTENT", "IMAGE_SAFETY", "BLOCK_REASON_UNSPECIFIED", "OF_TOMORROW"} {
+		body := `{"promptFeedback":{"blockReason":"` + reason + `"},` + usage + `}`
+		m := gemini.codec.NewMeter(protocol.Head{Operation: llm.Generate})
+		if verdict := m.Observe([]byte(body)); verdict != protocol.Last || m.Stop().Reason != llm.StopRefusal {
+			t.Errorf("%s: the meter says %v, %v", reason, verdict, m.Stop())
+		}
+		events := gemini.read(t, answer{false, []byte(body)})
+		for client, want := range map[string]string{
+			"chat": `"finish_reason":"content_filter"`, "messages": `"stop_reason":"refusal"`, "responses": `"code":"invalid_prompt"`,
+			"gemini": `"finishReason":"`,
+		} {
+			for _, stream := range []bool{false, true} {
+				if out := tell(t, events, gemini, sideOf(client), stream); !strings.Contains(string(out), want) {
+					t.Errorf("%s to %s, stream %v: %s", reason, client, stream, out)
+				}
+			}
+		}
+	}
+}

@@ -81,7 +81,8 @@ func becomes(t *testing.T, from, to side, f feature) string {
 	if from.name == to.name {
 		return "bytes"
 	}
-	req, err := from.codec.DecodeRequest([]byte(asked(from.name, f.in(from.name))))
+	body := []byte(asked(from.name, f.in(from.name)))
+	req, err := from.codec.DecodeRequest(body)
 	if err != nil {
 		t.Fatalf("%s: %v", f.name, err)
 	}
@@ -93,6 +94,9 @@ func becomes(t *testing.T, from, to side, f feature) string {
 	}
 	worst := llm.Finding{}
 	for _, f := range findings {
+		if at := unsaid(body, f.Field); at != "" {
+			t.Errorf("%s of %s: the request has no %s", f, body, at)
+		}
 		if f.Class > worst.Class {
 			worst = f
 		}

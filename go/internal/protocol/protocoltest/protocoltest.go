@@ -72,12 +72,38 @@ func Recordings(t testing.TB, named bool, done string, folders ...string) []Reco
 			r := Recording{Name: folder + "/" + e.Name(), Body: body}
 			switch path.Ext(e.Name()) {
 			case ".txt":
-				r.Stream, r.Body = true, frames(body, named, done)
+				for i, lines := range conversations(body) {
+					r := Recording{Name: r.Name, Stream: true, Body: frames(lines, named, done)}
+					if i > 0 {
+						r.Name += fmt.Sprintf("#%d", i+1)
+					}
+					out = append(out, r)
+				}
+				continue
 			case ".sse":
 				r.Stream = true
 			}
 			out = append(out, r)
 		}
+	}
+	return out
+}
+
+// conversations takes apart a recording of several answers, one behind the
+// other.
+func conversations(lines []byte) [][]byte {
+	var out [][]byte
+	start, at := 0, 0
+	for line := range bytes.Lines(lines) {
+		at += len(line)
+		switch kind, _ := jsonscan.Text(jsonscan.Get(bytes.TrimSpace(line), "type")); kind {
+		case "message_stop", "response.completed", "response.incomplete", "response.failed":
+			out = append(out, lines[start:at])
+			start = at
+		}
+	}
+	if rest := lines[start:]; len(bytes.TrimSpace(rest)) > 0 {
+		out = append(out, rest)
 	}
 	return out
 }

@@ -63,7 +63,7 @@ func trapStrict(t *testing.T) {
 				t.Errorf("%s to %s: %s", name, to.name, silent)
 			}
 			if said, findings := carried(t, sideOf(name), to, fmt.Sprintf(body, `,"strict":true`)); !strings.Contains(said, `"strict":true`) &&
-				!found(findings, llm.Dropped, "tools[0].strict") { // Gemini has no word for it
+				!found(findings, llm.Dropped, ".strict") { // Gemini has no word for it
 				t.Errorf("%s to %s: %s", name, to.name, said)
 			}
 		}
@@ -131,4 +131,41 @@ func trapInputIsKept(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A JSON Schema goes where Gemini takes one, as it is, and never where only
+// the vendor's own subset of its words is known.
+func trapSchemaWords(t *testing.T) {
+	const words = `{"$schema":"http://json-schema.org/draft-07/schema#","type":"object","$defs":{"a":{"const":1}},"properties":{` +
+		`"a":{"$ref":"#/$defs/a"},"b":{"type":["string","null"]},"c":{"oneOf":[{"type":"integer","exclusiveMinimum":0}]}},` +
+		`"additionalProperties":false,"patternProperties":{"^x":{}}}`
+	for _, c := range []struct{ from, body string }{
+		{"chat", `"tools":[{"type":"function","function":{"name":"f","parameters":` + words + `}}],"response_format":{"type":"json_schema","json_schema":{"name":"x","schema":` + words + `}}`},
+		{"responses", `"tools":[{"type":"function","name":"f","strict":false,"parameters":` + words + `}],"text":{"format":{"type":"json_schema","name":"x","schema":` + words + `}}`},
+		{"messages", `"tools":[{"name":"f","input_schema":` + words + `}],"output_config":{"format":{"type":"json_schema","schema":` + words + `}}`},
+		{"gemini", `"tools":[{"functionDeclarations":[{"name":"f","parametersJsonSchema":` + words + `}]}],"generationConfig":{"responseMimeType":"application/json","responseJsonSchema":` + words + `}`},
+	} {
+		out, _ := carried(t, sideOf(c.from), sideOf("gemini"), asking(c.from, c.body))
+		for _, want := range []string{`"parametersJsonSchema":` + words, `"responseJsonSchema":` + words} {
+			if !strings.Contains(out, want) {
+				t.Errorf("%s: no %.30s in %s", c.from, want, out)
+			}
+		}
+		if strings.Contains(out, `"parameters":`) || strings.Contains(out, `"responseSchema":`) {
+			t.Errorf("%s: %s", c.from, out)
+		}
+	}
+}
+
+// asking is a small request of a protocol with more members.
+func asking(protocolName, more string) string {
+	switch protocolName {
+	case "gemini":
+		return `{"contents":[{"role":"user","parts":[{"text":"q"}]}],` + more + `}`
+	case "responses":
+		return `{"model":"m","input":"q",` + more + `}`
+	case "messages":
+		return `{"model":"m","max_tokens":99,"messages":[{"role":"user","content":"q"}],` + more + `}`
+	}
+	return `{"model":"m","messages":[{"role":"user","content":"q"}],` + more + `}`
 }

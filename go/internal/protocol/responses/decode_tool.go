@@ -31,7 +31,7 @@ func (d *decoder) tool(at *protocol.Path, v []byte, space, spaceNote string) err
 	if jsonscan.KindOf(v) != jsonscan.Object {
 		return protocol.Wrong(at, "an object", v)
 	}
-	t := llm.Tool{Namespace: space, NamespaceNote: spaceNote}
+	t := llm.Tool{Namespace: space, NamespaceNote: spaceNote, At: at.String()}
 	var kind string
 	var members, environment []byte
 	err := protocol.EachMember(at, v, func(name string, v []byte) error {

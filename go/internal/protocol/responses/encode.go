@@ -71,7 +71,7 @@ func (*Codec) EncodeRequest(req *llm.Request, to protocol.Target) ([]byte, []llm
 
 // found notes what could not be carried.
 func (e *encoder) found(class llm.FindingClass, field, reason string) {
-	e.findings = append(e.findings, llm.Finding{Class: class, Field: field, Reason: reason})
+	e.findings = append(e.findings, llm.Finding{Class: class, Field: e.req.Field(field), Reason: reason})
 }
 
 // raw writes a top-level member, unless the server refuses it.

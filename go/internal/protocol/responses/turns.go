@@ -181,9 +181,28 @@ func isCall(b llm.Block) bool {
 	return ok
 }
 
+// setting returns the name that a setting has in this protocol.
+func setting(name string) string {
+	switch name {
+	case "max_tokens":
+		return "max_output_tokens"
+	case "reasoning_effort", "thinking":
+		return "reasoning.effort"
+	case "logprobs":
+		return "top_logprobs"
+	case "response_format":
+		return "text.format"
+	case "verbosity":
+		return "text.verbosity"
+	case "system":
+		return "instructions"
+	}
+	return name
+}
+
 func (t *turns) done() ([]llm.Turn, *llm.Places) {
 	out := make([]llm.Turn, 0, len(t.list))
-	places := &llm.Places{List: "input", Turns: make([][]llm.Place, 0, len(t.list))}
+	places := &llm.Places{List: "input", Results: "output", Own: setting, Turns: make([][]llm.Place, 0, len(t.list))}
 	for _, n := range t.list {
 		if len(n.Blocks) > 0 {
 			out = append(out, n.Turn)
