@@ -24,8 +24,8 @@ const (
 	daemonName  = "gatewayd"
 )
 
-// stage makes the build context anew: programs/OS/CPU, licenses and an empty
-// data folder. Both programs are one file: a copy would double the image.
+// stage makes the build context anew: programs/OS/CPU, licenses and, in
+// volume, an empty data folder. Both programs are one file: a copy would double the image.
 func stage(context, root string, all programs) error {
 	if err := clear(context); err != nil {
 		return err
@@ -53,7 +53,7 @@ func stage(context, root string, all programs) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	data := filepath.Join(context, "data")
+	data := filepath.Join(context, "volume", "data")
 	if err := makeFolder(context, data); err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func clear(context string) error {
 	}
 	for _, e := range entries {
 		switch e.Name() {
-		case "programs", "licenses", "data":
+		case "programs", "licenses", "volume":
 		default:
 			return fmt.Errorf("%s holds %s, which is no part of a build context", context, e.Name())
 		}

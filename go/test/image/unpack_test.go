@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,19 +21,15 @@ import (
 var build = sync.OnceValues(func() (string, error) {
 	_, self, _, _ := runtime.Caller(0)
 	root := filepath.Join(filepath.Dir(self), "..", "..", "..")
-	dir, err := os.MkdirTemp("", "tokligence-image")
-	if err != nil {
-		return "", err
-	}
-	program := filepath.Join(dir, "gateway")
+	program := filepath.Join(scratch, "gateway")
 	if err := run(filepath.Join(root, "go"), "go", "build", "-buildvcs=false", "-trimpath", "-tags", "nomsgpack",
 		"-ldflags", "-s -w -X github.com/tokligence/tokligence-gateway/go/internal/version.commit=0123456789ab",
 		"-o", program, "./cmd/gateway"); err != nil {
 		return "", err
 	}
-	layout := filepath.Join(dir, "oci")
+	layout := filepath.Join(scratch, "oci")
 	return layout, run(filepath.Join(root, "tools", "image"), "go", "run", ".", "build",
-		"-program", "linux/"+runtime.GOARCH+"="+program, "-context", filepath.Join(dir, "context"), "-out", layout)
+		"-program", "linux/"+runtime.GOARCH+"="+program, "-context", filepath.Join(scratch, "context"), "-out", layout)
 })
 
 func run(dir, name string, args ...string) error {
@@ -45,11 +42,17 @@ func run(dir, name string, args ...string) error {
 	return nil
 }
 
+// scratch is removed after the tests.
+var scratch string
+
 func TestMain(m *testing.M) {
-	code := m.Run()
-	if layout, err := build(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(layout))
+	dir, err := os.MkdirTemp("", "tokligence-image")
+	if err != nil {
+		log.Fatal(err)
 	}
+	scratch = dir
+	code := m.Run()
+	_ = os.RemoveAll(dir)
 	os.Exit(code)
 }
 
