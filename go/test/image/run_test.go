@@ -14,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/tokligence/tokligence-gateway/go/internal/pgtest"
 )
@@ -103,6 +104,23 @@ func TestVersionIsThatOfTheLabel(t *testing.T) {
 	if err != nil || said.Version == "" || said.Version != labels["org.opencontainers.image.version"] ||
 		said.Commit != labels["org.opencontainers.image.revision"] {
 		t.Errorf("%v: the program says %s, the labels %v", err, out, labels)
+	}
+}
+
+// TestCommandLine uses it on the image's data, with the time zone of its user.
+func TestCommandLine(t *testing.T) {
+	img := unpack(t, "-team")
+	zone := []string{"TZ=Asia/Kolkata"}
+	if out, err := img.command(t, zone, "/usr/bin/gateway", "users", "create", "alice").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	out, err := img.command(t, zone, "/usr/bin/gateway", "keys", "create", "--user", "alice", "--expires", "2099-07-01", "--json").Output()
+	var made struct{ Expires time.Time }
+	if err == nil {
+		err = json.Unmarshal(out, &made)
+	}
+	if want := time.Date(2099, 6, 30, 18, 30, 0, 0, time.UTC); err != nil || !made.Expires.Equal(want) {
+		t.Errorf("%v: expires %s, want %s", err, made.Expires, want)
 	}
 }
 
