@@ -10,7 +10,7 @@ GOBUILD := CGO_ENABLED=0 go build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)'
 GOTEST  := go test -tags $(TAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test unit lint fmt generate generated check e2e fuzz bench python npm docker clean deps
+.PHONY: help build run test unit lint fmt generate generated check e2e fuzz bench python npm docker clean deps image-programs image-context images images-test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,7 +22,7 @@ build: ## bin/gateway and bin/gatewayd
 run: build ## build and start on SQLite with the loopback model
 	@exec $(BIN)/gatewayd
 
-test: deps check unit e2e fuzz python npm ## install what the tests need, run every check and every test
+test: deps check unit e2e fuzz python npm images-test ## install what the tests need, run every check and every test
 
 deps: ## install what the tests need (PostgreSQL; Node and Python packages go into the project's own folders)
 	sh tools/install-test-deps.sh
@@ -46,6 +46,8 @@ lint: $(TOOLS)/golangci-lint
 	cd tools/release && $(TOOLS)/golangci-lint run --config ../../go/.golangci.yml ./...
 	cd bench && $(TOOLS)/golangci-lint run --config ../go/.golangci.yml ./...
 	cd tools/prices && $(TOOLS)/golangci-lint run --config ../../go/.golangci.yml ./...
+	cd tools/image && $(TOOLS)/golangci-lint run --config ../../go/.golangci.yml ./...
+	cd docker/check && $(TOOLS)/golangci-lint run --config ../../go/.golangci.yml ./...
 
 fmt: $(TOOLS)/golangci-lint ## format the Go code
 	cd go && $(TOOLS)/golangci-lint fmt ./...
@@ -103,8 +105,28 @@ python: build ## the Python launcher's checks and tests
 npm: build ## the JavaScript launcher's checks and tests
 	sh npm/check.sh
 
-docker: build ## the container image, with a Docker engine
-	docker build -f docker/Dockerfile -t tokligence/gateway:dev .
+IMAGE_CPUS := amd64 arm64
+PROGRAMS   := $(foreach cpu,$(IMAGE_CPUS),-program linux/$(cpu)=$(CURDIR)/dist/programs/linux-$(cpu)/gateway)
+IMAGE      := cd tools/image && go run .
+VERSION     = $(shell cat go/internal/version/VERSION)
+
+image-programs:
+	cd go && for cpu in $(IMAGE_CPUS); do \
+		GOOS=linux GOARCH=$$cpu $(GOBUILD) -o $(CURDIR)/dist/programs/linux-$$cpu/ ./cmd/gateway || exit 1; done
+
+images: image-programs ## the container images for all platforms, in dist/oci, without an engine
+	$(IMAGE) build -version $(VERSION) $(PROGRAMS)
+
+image-context: image-programs ## what a container engine needs to build the images, in dist/image
+	$(IMAGE) stage -version $(VERSION) $(PROGRAMS) >$(CURDIR)/dist/image.args
+
+docker: image-context ## the container images, with a Docker engine
+	docker build -f docker/Dockerfile --target personal -t tokligence/gateway:dev $$(sed 's/^/--build-arg=/' dist/image.args) dist/image
+	docker build -f docker/Dockerfile --target team -t tokligence/gateway:dev-team $$(sed 's/^/--build-arg=/' dist/image.args) dist/image
+
+images-test: ## the container images, compose file and Helm chart
+	cd tools/image && go test ./...
+	cd docker/check && go test ./...
 
 clean: ## remove what was built
 	rm -rf $(BIN) dist .cache python/build python/dist

@@ -42,6 +42,12 @@ if ! command -v ip >/dev/null 2>&1; then # networks of their own, in which packe
 	install "ip" iproute2
 fi
 
+# The tests of the container images compare them with those of an engine that
+# needs no daemon; without one they leave that out.
+if ! command -v buildah >/dev/null 2>&1 && command -v apt-get >/dev/null 2>&1; then
+	(install buildah buildah) || echo "buildah: not to be had here"
+fi
+
 # node_packages FOLDER installs what the folder's lock file says.
 node_packages() {
 	if [ ! -f "$1/node_modules/installed" ] || [ "$1/package-lock.json" -nt "$1/node_modules/installed" ]; then

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"os"
 	"runtime"
@@ -14,6 +15,10 @@ import (
 const (
 	maxSecretFile = 64 << 10 // bytes
 	othersMayRead = 0o077
+
+	// Here container engines show a program its secrets, and nobody else;
+	// their modes are not for the program's owner to choose.
+	mountedSecrets = "/run/secrets/"
 )
 
 // reveal reads a secret: as it stands, env:NAME or file:PATH.
@@ -66,10 +71,15 @@ func (l *loader) readSecret(k *Key, path string, from Source) (string, error) {
 	case value == "":
 		return "", flaw(fmt.Sprintf("The file %s is empty.", path), "Write the secret into it.")
 	}
-	if info, err := os.Stat(path); err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&othersMayRead != 0 {
+	if info, err := os.Stat(path); err == nil && exposed(path, info.Mode()) {
 		l.warn(k.Name, from, fmt.Sprintf("Others may read the secret in %s.", path), "Run chmod 600 "+path+".")
 	}
 	return value, nil
+}
+
+// exposed reports whether others on the machine may read a secret's file.
+func exposed(path string, mode fs.FileMode) bool {
+	return runtime.GOOS != "windows" && mode.Perm()&othersMayRead != 0 && !strings.HasPrefix(path, mountedSecrets)
 }
 
 // setSecrets reads one or several secrets. A file may hold several too, with

@@ -174,3 +174,24 @@ func TestInvalidErrorIsOneLineForOneProblem(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+func TestExposedSecrets(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("modes say nothing there")
+	}
+	for _, test := range []struct {
+		path string
+		mode os.FileMode
+		want bool
+	}{
+		{"/home/me/key", 0o600, false},
+		{"/home/me/key", 0o640, true},
+		{"/home/me/key", 0o604, true},
+		{"/run/secrets/key", 0o444, false},
+		{"/run/secretsnot/key", 0o444, true},
+	} {
+		if got := exposed(test.path, test.mode); got != test.want {
+			t.Errorf("%s with %o: %v", test.path, test.mode, got)
+		}
+	}
+}
