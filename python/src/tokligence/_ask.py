@@ -33,8 +33,8 @@ class Usage(TypedDict):
     cost_nano_usd: int
     unpriced_attempts: int
     estimated_attempts: int
-    first: Optional[str]  # noqa: UP045: evaluated on Python 3.9 by whoever asks for the type hints
-    last: Optional[str]  # noqa: UP045
+    first: Optional[str]
+    last: Optional[str]
 
 
 def ask_health(port: int) -> dict[str, Any]:

@@ -32,7 +32,10 @@ class AsyncGateway:
         self._gateway = Gateway(port=port, config=config, env=env, start_timeout=start_timeout)
 
     async def start(self) -> AsyncGateway:
-        """Return when the gateway answers; start it unless it runs. Raises GatewayError if it does not come up."""
+        """Return when the gateway answers; start it unless it runs.
+
+        Raises GatewayError if it does not come up.
+        """
         import asyncio
 
         starting = asyncio.ensure_future(asyncio.to_thread(self._gateway.start))

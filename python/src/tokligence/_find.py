@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import shutil
 import sys
 
@@ -32,6 +31,8 @@ def find_binary() -> str:
         found = shutil.which("gatewayd", path=folder) if folder else None
         if found and not _is_script(found):
             return os.path.abspath(found)
+    import platform
+
     raise BinaryNotFoundError(
         f"there is no gateway program in this package for {platform.system()} on {platform.machine()}: the "
         "wheels on PyPI carry one for Linux, macOS and Windows, each on x86-64 and arm64. Elsewhere, or in a "

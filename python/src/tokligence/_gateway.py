@@ -24,10 +24,10 @@ class Status(NamedTuple):
     """
 
     state: str
-    url: Optional[str]  # noqa: UP045: evaluated on Python 3.9 by whoever asks for the type hints
-    port: Optional[int]  # noqa: UP045
-    pid: Optional[int]  # noqa: UP045
-    version: Optional[str]  # noqa: UP045
+    url: Optional[str]
+    port: Optional[int]
+    pid: Optional[int]
+    version: Optional[str]
     restarts: int
 
     @property
@@ -62,7 +62,10 @@ class Gateway:
         self._supervisor: Supervisor | None = None
 
     def start(self) -> Gateway:
-        """Return when the gateway answers; start it unless it runs. Raises GatewayError if it does not come up."""
+        """Return when the gateway answers; start it unless it runs.
+
+        Raises GatewayError if it does not come up.
+        """
         with guard:
             supervisor = self._supervisor
             if supervisor is None or supervisor.state in (STOPPED, FAILED) or self._lost(supervisor):
@@ -89,8 +92,8 @@ class Gateway:
         port = self._settings.port
         if supervisor.state == FAILED and supervisor.ready is None and _taken(port):
             return PortInUseError(
-                f"the gateway did not start: port {port} is taken, maybe by another gateway; stop that, or ask "
-                "for port 0, which is a free one",
+                f"the gateway did not start: port {port} is taken, maybe by another gateway; stop that, or "
+                "ask for port 0, which is a free one",
                 logs,
             )
         return GatewayError(supervisor.why, logs)
