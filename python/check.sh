@@ -11,5 +11,5 @@ fi
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .
 .venv/bin/mypy
-.venv/bin/mypy --python-version 3.11 build_wheels.py
+.venv/bin/mypy --python-version 3.11 build_wheels.py tests
 .venv/bin/pytest

@@ -38,6 +38,8 @@ class AsyncGateway:
         """
         import asyncio
 
+        if self._gateway.status().running:
+            return self
         starting = asyncio.ensure_future(asyncio.to_thread(self._gateway.start))
         try:
             await asyncio.shield(starting)
@@ -45,7 +47,7 @@ class AsyncGateway:
             await asyncio.to_thread(self._gateway.stop, 0)
             await asyncio.wait([starting])
             starting.exception()  # that it was stopped is no news
-            await asyncio.to_thread(self._gateway.stop, 0)  # if it was not under way before
+            await asyncio.to_thread(self._gateway.stop, 0)  # if it came up after the first stop
             raise
         return self
 
