@@ -27,4 +27,5 @@ fi
 made docs/config.schema.json bin/gateway config schema
 made docs/configuration.md bin/gateway config reference
 made config/tokligence.example.yaml bin/gateway config example
+made python/src/tokligence/_version.py python3 python/build_wheels.py --version-module
 exit $status

@@ -41,7 +41,9 @@ class Notebook:
 
     def interrupted_cell(self) -> dict[str, Any]:
         """Interrupt a cell that sleeps; return the reply."""
-        asked = self.client.execute("import time; print('sleeping', flush=True); time.sleep(60)")
+        asked = self.client.execute(
+            "import time; print('sleeping', flush=True); time.sleep(60)", stop_on_error=False
+        )
         while self.client.get_iopub_msg(timeout=60)["content"].get("text", "").strip() != "sleeping":
             pass
         self.manager.interrupt_kernel()

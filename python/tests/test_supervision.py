@@ -112,6 +112,13 @@ def test_gateway_that_cannot_come_back_is_given_up(home: Path, monkeypatch: pyte
         assert any("cannot be run" in line for line in gw.logs())
 
 
+def test_gateway_that_others_end_is_started_again() -> None:
+    with tokligence.Gateway() as gw:
+        os.kill(gw.pid, signal.SIGTERM)
+        assert within(20, lambda: gw.restarts == 1)
+        assert any("exit code 0" in line for line in gw.logs())
+
+
 def test_stop_ends_a_restart_that_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_supervisor, "FIRST_PAUSE", 20.0)
     gw = tokligence.start()

@@ -74,7 +74,9 @@ def test_wheel_says_what_it_is(wheels: dict[str, Path]) -> None:
     assert (about["Name"], about["Version"], about["Requires-Python"]) == ("tokligence", "1.2.3rc4", ">=3.9")
     assert about["Requires-Dist"] is None
     assert about["License-Expression"] == "Apache-2.0"
-    assert str(about.get_payload()).strip() == (ROOT / "python/README.md").read_text().strip()
+    description = about.get_payload(decode=True)
+    assert isinstance(description, bytes)
+    assert description == (ROOT / "python/README.md").read_bytes()
     assert (tags["Root-Is-Purelib"], tags.get_all("Tag")) == ("false", ["py3-none-win_arm64"])
     assert '__version__ = "1.2.3rc4"' in module
     assert license_text == (ROOT / "LICENSE").read_bytes()
