@@ -28,8 +28,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def call() -> Call:
     """Make a chat completion, as a client would."""
 
-    def chat(gw: tokligence.Gateway | tokligence.AsyncGateway, key: str | None = None) -> dict[str, Any]:
-        body = {"model": "loopback", "messages": [{"role": "user", "content": "Hi"}]}
+    def chat(
+        gw: tokligence.Gateway | tokligence.AsyncGateway, key: str | None = None, model: str = "loopback"
+    ) -> dict[str, Any]:
+        body = {"model": model, "messages": [{"role": "user", "content": "Hi"}]}
         request = urllib.request.Request(
             gw.openai_base_url + "/chat/completions",
             data=json.dumps(body).encode(),

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import threading
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -76,6 +79,32 @@ def kill(gw: tokligence.Gateway) -> None:
     pid = gw.pid
     os.kill(pid, signal.SIGKILL)
     assert within(20, lambda: gw.status().state == "failed" or (gw.status().running and gw.pid != pid))
+
+
+STOPPED = """
+import json, os, signal, sys, tokligence
+with tokligence.Gateway() as gw:
+    print(json.dumps([gw.url, gw.api_key]), flush=True)
+    os.kill(os.getpid(), signal.SIGSTOP)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="pipes are of one size elsewhere")
+def test_script_that_is_stopped_for_a_while_does_not_hold_up_calls() -> None:
+    body = json.dumps({"model": "x" * 1000, "messages": [{"role": "user", "content": "Hi"}]}).encode()
+    with subprocess.Popen([sys.executable, "-c", STOPPED], stdout=subprocess.PIPE, text=True) as parent:
+        try:
+            assert parent.stdout is not None
+            url, key = json.loads(parent.stdout.readline())
+            headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
+            for _ in range(200):  # each is refused with a line of 1 KB, and a pipe holds 64 KiB as it is
+                request = urllib.request.Request(url + "/v1/chat/completions", body, headers)
+                with pytest.raises(urllib.error.HTTPError) as refusal:
+                    urllib.request.urlopen(request, timeout=20)
+                refusal.value.close()
+        finally:
+            parent.send_signal(signal.SIGCONT)
+    assert parent.returncode == 0
 
 
 def test_gateway_that_crashes_on_and_on_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Optional, TypedDict
@@ -40,6 +39,7 @@ class Usage(TypedDict):
 def ask_health(port: int) -> dict[str, Any]:
     """Return what the gateway says of itself, a status of "down" if it does not answer."""
     import http.client  # not urllib, which would ask a proxy for this machine
+    import json
 
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_HEALTH_TIMEOUT)
     try:
@@ -54,6 +54,8 @@ def ask_health(port: int) -> dict[str, Any]:
 
 def ask_usage(program: Program, since: str | datetime | None, by: Sequence[str] | None) -> list[Usage]:
     """Return what the ledger holds, the calls of a moment ago included."""
+    import json
+
     argv = program.argv("usage", "--json")
     if since is not None:
         moment = since if isinstance(since, str) else since.astimezone().isoformat()

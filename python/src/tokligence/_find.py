@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 
 from ._errors import BinaryNotFoundError
@@ -27,12 +26,13 @@ def find_binary() -> str:
         return packaged
     if os.path.exists(packaged):
         raise BinaryNotFoundError(f"{packaged} may not be executed: install the package anew, or chmod +x it")
+    import platform
+    import shutil
+
     for folder in os.environ.get("PATH", "").split(os.pathsep):
         found = shutil.which("gatewayd", path=folder) if folder else None
         if found and not _is_script(found):
             return os.path.abspath(found)
-    import platform
-
     raise BinaryNotFoundError(
         f"there is no gateway program in this package for {platform.system()} on {platform.machine()}: the "
         "wheels on PyPI carry one for Linux, macOS and Windows, each on x86-64 and arm64. Elsewhere, or in a "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from ._program import Program
 
 _KEPT_LOG_LINES = 500
 _LONGEST_LINE = 64 << 10  # bytes
+_PIPE_SIZE = 1 << 20  # bytes, what Linux allows everyone
 
 # Held while a process forks, so that a forked child finds nothing half made.
 guard = threading.RLock()
@@ -66,6 +68,8 @@ class Process:
             except OSError as error:
                 raise GatewayError(f"{program.binary} cannot be run: {error}") from error
             _running.add(self)
+        if sys.platform == "linux":
+            _widen(self._popen.stderr)
 
     @property
     def pid(self) -> int:
@@ -113,6 +117,16 @@ class Process:
         """Forget, in a forked child, the program of the parent: an open pipe would keep it alive."""
         self.forget()
         self._popen.returncode = 0  # not ours to wait for
+
+
+def _widen(pipe: IO[bytes] | None) -> None:
+    """Make room for the log of a while in which this process is stopped, or lets no thread run."""
+    import fcntl
+
+    set_size = 1031  # F_SETPIPE_SZ, which Python 3.9 does not name
+    assert pipe is not None
+    with contextlib.suppress(OSError):  # the user has many wide pipes already
+        fcntl.fcntl(pipe.fileno(), set_size, _PIPE_SIZE)
 
 
 def _drain(pipe: IO[bytes] | None, take: Callable[[str], None]) -> None:

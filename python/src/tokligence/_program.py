@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -24,7 +23,7 @@ class Settings:
         self.port = port
         self.config = None if config is None else os.path.abspath(os.path.expanduser(config))
         self.env = dict(env or {})
-        self.api_key = self.env.get(_KEY) or secrets.token_urlsafe(32)
+        self.api_key = self.env.get(_KEY) or os.urandom(32).hex()
 
     def program(self) -> Program:
         """Return the program to run; the environment and the current folder are those of now."""

@@ -16,12 +16,16 @@ _shared: tuple[_Asked, Gateway] | None = None
 
 
 def start(
-    port: int = 0, config: str | os.PathLike[str] | None = None, env: Mapping[str, str] | None = None
+    port: int = 0,
+    config: str | os.PathLike[str] | None = None,
+    env: Mapping[str, str] | None = None,
+    start_timeout: float = 30.0,
 ) -> Gateway:
     """Return this process's gateway when it answers; start it unless it runs.
 
     So a notebook's cell may be run again. The arguments are those of Gateway; a gateway that runs with others
-    is an error. Stop it with stop(), or with the stop() of what is returned.
+    is an error. Stop it with stop(), or with the stop() of what is returned. start_timeout counts for a
+    gateway that is made anew.
     """
     global _shared
     asked: _Asked = (port, None if config is None else os.fspath(config), dict(env or {}))
@@ -36,7 +40,7 @@ def start(
                 "another one with tokligence.Gateway(...)"
             )
         if _shared is None or _shared[0] != asked:
-            _shared = (asked, Gateway(port=port, config=config, env=env))
+            _shared = (asked, Gateway(port, config, env, start_timeout))
         gateway = _shared[1]
     return gateway.start()
 

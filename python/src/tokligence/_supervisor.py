@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import json
 import os
 import threading
 import time
@@ -190,6 +189,8 @@ class Supervisor:
 
 
 def _ready(line: str) -> Ready | None:
+    import json
+
     try:
         message = json.loads(line)
     except ValueError:
