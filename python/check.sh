@@ -4,11 +4,12 @@
 set -eu
 cd "$(dirname "$0")"
 [ -x .venv/bin/python ] || python3 -m venv .venv
-if [ ! -f .venv/installed ] || [ pyproject.toml -nt .venv/installed ]; then
-	.venv/bin/pip install -q --disable-pip-version-check -e . 'ruff==0.14.*' 'mypy==1.18.*' 'pytest==8.*'
+if [ ! -f .venv/installed ] || [ pyproject.toml -nt .venv/installed ] || [ tests/requirements.txt -nt .venv/installed ]; then
+	.venv/bin/pip install -q --disable-pip-version-check -e . -r tests/requirements.txt
 	touch .venv/installed
 fi
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .
 .venv/bin/mypy
-TOKLIGENCE_BINARY="$(cd .. && pwd)/bin/gateway" .venv/bin/pytest
+.venv/bin/mypy --python-version 3.11 build_wheels.py tests
+.venv/bin/pytest

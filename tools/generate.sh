@@ -28,4 +28,5 @@ made docs/config.schema.json bin/gateway config schema
 made docs/configuration.md bin/gateway config reference
 made config/tokligence.example.yaml bin/gateway config example
 made THIRD_PARTY_NOTICES sh -c 'cd tools/release && go run ./notices'
+made python/src/tokligence/_version.py python3 python/build_wheels.py --version-module
 exit $status

@@ -1,16 +1,32 @@
-"""Starts and stops Tokligence Gateway from Python."""
+"""Starts, watches and stops Tokligence Gateway from Python.
+
+import tokligence
+
+with tokligence.Gateway() as gw:
+    print(gw.openai_base_url, gw.api_key)
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from ._find import BinaryNotFoundError, find_binary
-from ._gateway import Gateway, GatewayError
+from ._ask import Usage
+from ._async import AsyncGateway
+from ._errors import BinaryNotFoundError, GatewayError, PortInUseError
+from ._find import find_binary
+from ._gateway import Gateway, Status
+from ._shared import start, status, stop
 from ._version import __version__
 
-__all__ = ["BinaryNotFoundError", "Gateway", "GatewayError", "__version__", "find_binary", "start"]
-
-
-def start(port: int = 0, config: str | None = None, env: Mapping[str, str] | None = None) -> Gateway:
-    """Start a gateway and return it when it answers. Stop it with its stop()."""
-    return Gateway(port=port, config=config, env=env).start()
+__all__ = [
+    "AsyncGateway",
+    "BinaryNotFoundError",
+    "Gateway",
+    "GatewayError",
+    "PortInUseError",
+    "Status",
+    "Usage",
+    "__version__",
+    "find_binary",
+    "start",
+    "status",
+    "stop",
+]

@@ -3,36 +3,46 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
-from pathlib import Path
 
+from ._errors import BinaryNotFoundError
 
-class BinaryNotFoundError(FileNotFoundError):
-    """There is no gateway program to run; the message says what to do."""
+_NAME = "gateway.exe" if sys.platform == "win32" else "gateway"
 
 
 def find_binary() -> str:
     """Return the path of the gateway program.
 
-    Looks at TOKLIGENCE_BINARY, then inside this package, then on the PATH.
+    Looks at TOKLIGENCE_BINARY, then inside this package, then for gatewayd on the PATH; both names are one
+    program.
     """
     named = os.environ.get("TOKLIGENCE_BINARY")
     if named:
-        if os.access(named, os.X_OK):
-            return named
+        if os.path.isfile(named) and os.access(named, os.X_OK):
+            return os.path.abspath(named)
         raise BinaryNotFoundError(f"TOKLIGENCE_BINARY names {named}, which is no program that can be run")
-    packaged = Path(__file__).parent / "_bin" / "gateway"
+    packaged = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_bin", _NAME)
     if os.access(packaged, os.X_OK):
-        return str(packaged)
-    beside = Path(sys.executable).parent
+        return packaged
+    if os.path.exists(packaged):
+        raise BinaryNotFoundError(f"{packaged} may not be executed: install the package anew, or chmod +x it")
+    import platform
+    import shutil
+
     for folder in os.environ.get("PATH", "").split(os.pathsep):
-        # The console script of this package has the same name; it is not the program.
-        if folder and Path(folder) != beside:
-            found = shutil.which("gateway", path=folder)
-            if found:
-                return found
+        found = shutil.which("gatewayd", path=folder) if folder else None
+        if found and not _is_script(found):
+            return os.path.abspath(found)
     raise BinaryNotFoundError(
-        "the gateway program was not found: this package carries none for your platform; "
-        "build it with 'make build' and set TOKLIGENCE_BINARY to bin/gateway"
+        f"there is no gateway program in this package for {platform.system()} on {platform.machine()}: the "
+        "wheels on PyPI carry one for Linux, macOS and Windows, each on x86-64 and arm64. Elsewhere, or in a "
+        "checkout, build it ('make build') and set TOKLIGENCE_BINARY to bin/gateway"
     )
+
+
+def _is_script(path: str) -> bool:
+    """Tell the console scripts of this package, which have the program's names, from the program."""
+    if sys.platform == "win32":
+        return os.path.dirname(path).lower().endswith("\\scripts")
+    with open(path, "rb") as file:
+        return file.read(2) == b"#!"

@@ -1,119 +1,111 @@
-"""Runs one gateway as a child of this process."""
+"""A gateway as the caller sees it."""
 
 from __future__ import annotations
 
-import collections
-import json
 import os
-import secrets
-import subprocess
-import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
-from ._find import find_binary
+from ._ask import Usage, ask_health, ask_usage
+from ._errors import GatewayError, PortInUseError
+from ._process import Log, guard
+from ._program import Settings
+from ._supervisor import FAILED, RUNNING, STARTING, STOPPED, Ready, Supervisor
 
-_KEPT_LOG_LINES = 200
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
-class GatewayError(RuntimeError):
-    """The gateway could not be started; the message ends with its last log lines."""
+class Status(NamedTuple):
+    """How a gateway is. What it does not have is None.
+
+    state is "running", "starting", "restarting" after a crash, "stopped", or "failed" when it was given up.
+    """
+
+    state: str
+    url: Optional[str]
+    port: Optional[int]
+    pid: Optional[int]
+    version: Optional[str]
+    restarts: int
+
+    @property
+    def running(self) -> bool:
+        """Whether the gateway takes calls."""
+        return self.state == RUNNING
 
 
 class Gateway:
-    """A gateway that lives as long as this process wants it to.
+    """A gateway that runs until stop() or the end of this process, whichever comes first.
 
-    port is the port to listen on at 127.0.0.1, 0 for a free one. config is the path of a YAML file. env is
-    added to the environment of the program. The gateway asks for the key in api_key and for no other.
+    It listens on 127.0.0.1 only and asks for the key in api_key. When it crashes it is started again on the
+    same port. All methods may be called from any thread.
     """
 
     def __init__(
         self,
         port: int = 0,
-        config: str | None = None,
+        config: str | os.PathLike[str] | None = None,
         env: Mapping[str, str] | None = None,
         start_timeout: float = 30.0,
     ) -> None:
-        """Prepare a gateway; start() or a with statement starts it."""
-        self.api_key = secrets.token_urlsafe(32)
-        self._want_port = port
-        self._config = config
-        self._env = dict(env or {})
+        """Prepare a gateway; start() or a with statement starts it.
+
+        port 0 is a free port. config is the path of a YAML file. env is added to the environment of the
+        gateway: providers' keys, TOKLIGENCE_DATA_DIR, any other setting, also a TOKLIGENCE_API_KEY to use in
+        place of a random one. start_timeout is in seconds.
+        """
+        self._settings = Settings(port, config, env)
         self._start_timeout = start_timeout
-        self._process: subprocess.Popen[str] | None = None
-        self._log: collections.deque[str] = collections.deque(maxlen=_KEPT_LOG_LINES)
-        self._ready: dict[str, Any] = {}
-        self._threads: list[threading.Thread] = []
+        self._log = Log()
+        self._supervisor: Supervisor | None = None
 
     def start(self) -> Gateway:
-        """Start the program and return when it answers. Raises GatewayError if it does not come up."""
-        if self._process is not None:
-            return self
-        argv = [find_binary(), "serve", "--ready-json", "--parent-watch=stdin"]
-        argv.append(f"--listen=127.0.0.1:{self._want_port}")
-        if self._config is not None:
-            argv.append(f"--config={self._config}")
-        self._process = subprocess.Popen(
-            argv,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            env={**os.environ, **self._env, "TOKLIGENCE_API_KEY": self.api_key},
-        )
-        told = threading.Event()
-        assert self._process.stdout is not None and self._process.stderr is not None
-        self._watch(self._read_ready, self._process.stdout, told)
-        self._watch(self._read_log, self._process.stderr)
-        told.wait(self._start_timeout)
-        if not self._ready:
-            self.stop()
-            raise GatewayError("the gateway did not start:\n" + "\n".join(self.logs()[-20:]))
+        """Return when the gateway answers; start it unless it runs.
+
+        Raises GatewayError if it does not come up.
+        """
+        with guard:
+            supervisor = self._supervisor
+            if supervisor is None or supervisor.state in (STOPPED, FAILED) or self._lost(supervisor):
+                self._log = Log()
+                supervisor = Supervisor(
+                    self._settings.program(), self._settings.port, self._log, self._start_timeout
+                )
+                self._supervisor = supervisor
+        try:
+            state = supervisor.wait()
+        except BaseException:  # Ctrl-C
+            supervisor.stop(timeout=0)
+            raise
+        if state != RUNNING:
+            raise self._failure(supervisor)
         return self
 
-    def _watch(self, read: Any, *args: Any) -> None:
-        thread = threading.Thread(target=read, args=args, daemon=True)
-        thread.start()
-        self._threads.append(thread)
+    def _lost(self, supervisor: Supervisor) -> bool:
+        """Tell whether the gateway was the parent's, and is gone."""
+        return supervisor.inherited and self.health()["status"] == "down"
 
-    def _read_ready(self, stdout: Iterable[str], told: threading.Event) -> None:
-        for line in stdout:
-            if not self._ready:
-                try:
-                    message = json.loads(line)
-                except ValueError:
-                    continue
-                if isinstance(message, dict) and message.get("event") == "ready":
-                    self._ready = message
-                    told.set()
-        told.set()
+    def _failure(self, supervisor: Supervisor) -> GatewayError:
+        logs = self.logs()
+        port = self._settings.port
+        if supervisor.state == FAILED and supervisor.ready is None and _taken(port):
+            return PortInUseError(
+                f"the gateway did not start: port {port} is taken, maybe by another gateway; stop that, or "
+                "ask for port 0, which is a free one",
+                logs,
+            )
+        return GatewayError(supervisor.why, logs)
 
-    def _read_log(self, stderr: Iterable[str]) -> None:
-        for line in stderr:
-            self._log.append(line.rstrip("\n"))
+    def stop(self, timeout: float = 10.0) -> None:
+        """End the gateway and return when it is gone. Calling it again does nothing.
 
-    def stop(self) -> None:
-        """End the program and wait until it is gone. Calling it again does nothing."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        assert process.stdin is not None
-        process.stdin.close()
-        try:
-            process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        for thread in self._threads:
-            thread.join(timeout=5)
-        for stream in (process.stdout, process.stderr):
-            assert stream is not None
-            stream.close()
-        self._threads.clear()
-        self._ready = {}
+        Calls in flight are finished first; after timeout seconds they are cut.
+        """
+        supervisor = self._supervisor
+        if supervisor is not None:
+            supervisor.stop(timeout)
 
     def __enter__(self) -> Gateway:
         """Start the gateway."""
@@ -128,25 +120,18 @@ class Gateway:
         """Stop the gateway."""
         self.stop()
 
-    def _told(self, name: str) -> Any:
-        if not self._ready:
+    def _running(self) -> tuple[Supervisor, Ready]:
+        supervisor = self._supervisor
+        if supervisor is not None and supervisor.state == FAILED:
+            raise self._failure(supervisor)
+        if supervisor is None or supervisor.ready is None or supervisor.state == STOPPED:
             raise GatewayError("the gateway is not running; call start()")
-        return self._ready[name]
+        return supervisor, supervisor.ready
 
     @property
     def url(self) -> str:
         """Where the gateway listens, such as http://127.0.0.1:40123."""
-        return str(self._told("url"))
-
-    @property
-    def port(self) -> int:
-        """The port the gateway listens on."""
-        return int(self._told("port"))
-
-    @property
-    def pid(self) -> int:
-        """The process id of the gateway."""
-        return int(self._told("pid"))
+        return self._running()[1].url
 
     @property
     def openai_base_url(self) -> str:
@@ -158,6 +143,86 @@ class Gateway:
         """The base URL for Anthropic clients."""
         return self.url + "/anthropic"
 
+    @property
+    def api_key(self) -> str:
+        """The key that clients must send. It stays the same from one start to the next."""
+        return self._settings.api_key
+
+    @property
+    def port(self) -> int:
+        """The port the gateway listens on, the same after a crash."""
+        return self._running()[1].port
+
+    @property
+    def pid(self) -> int:
+        """The process id of the gateway; another one after a crash."""
+        return self._running()[0].pid
+
+    @property
+    def restarts(self) -> int:
+        """How often the gateway was started again after a crash, since start()."""
+        return 0 if self._supervisor is None else self._supervisor.restarts
+
+    def status(self) -> Status:
+        """Return how the gateway is, without asking it."""
+        supervisor = self._supervisor
+        if supervisor is None:
+            return Status(STOPPED, None, None, None, None, 0)
+        state, ready = supervisor.state, supervisor.ready
+        if ready is None or state in (STARTING, STOPPED, FAILED):
+            return Status(state, None, None, None, None, supervisor.restarts)
+        return Status(state, ready.url, ready.port, supervisor.pid, ready.version, supervisor.restarts)
+
+    def health(self) -> dict[str, Any]:
+        """Ask the gateway how it is.
+
+        The answer's status is "ok" when it takes calls and "down", with an error, when it does not answer.
+        """
+        try:
+            port = self.port
+        except GatewayError as error:
+            return {"status": "down", "error": str(error)}
+        return ask_health(port)
+
     def logs(self) -> list[str]:
-        """Return the latest log lines of the gateway."""
-        return list(self._log)
+        """Return the latest log lines of the gateway, the oldest first."""
+        return self._log.lines()
+
+    def usage(self, since: str | datetime | None = None, by: Sequence[str] | None = None) -> list[Usage]:
+        """Return what the ledger in the gateway's data folder holds, whether the gateway runs or not.
+
+        since is "24h", "30d", a day, a time as in RFC 3339 or a datetime; not given, the last 30 days. by
+        groups by any of day, user, key, team, provider, model and outcome; not given, by provider and model.
+        """
+        supervisor = self._supervisor
+        program = self._settings.program() if supervisor is None else supervisor.program
+        return ask_usage(program, since, by)
+
+    def __repr__(self) -> str:
+        """Say where the gateway is, without its key."""
+        state, url = self.status()[:2]
+        return f"<tokligence.{type(self).__name__} {state}{' at ' + url if url else ''}>"
+
+    def _repr_html_(self) -> str:
+        """Show the gateway in a notebook, without its key: notebooks are passed on."""
+        from ._html import table
+
+        return table(self, None if self._supervisor is None else self._supervisor.started)
+
+
+def _taken(port: int) -> bool:
+    """Tell whether another program listens on a port of 127.0.0.1."""
+    if port == 0:
+        return False
+    import socket
+
+    with socket.socket() as probe:
+        if os.name == "posix":  # as the gateway does: a port that was just let go is free
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except PermissionError:
+            return False
+        except OSError:
+            return True
+    return False
