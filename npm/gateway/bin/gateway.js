@@ -1,4 +1,2 @@
 #!/usr/bin/env node
-import { run } from '../run.js';
-
-run('gateway');
+require('../lib/run.js').run('gateway');
