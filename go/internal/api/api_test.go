@@ -32,9 +32,10 @@ import (
 
 // upstream is a provider that answers as it is told.
 type upstream struct {
-	name   string
-	speaks []llm.Protocol // any operation; counting only if it says so
-	counts bool
+	name     string
+	speaks   []llm.Protocol // any operation; counting only if it says so
+	counts   bool
+	compacts bool
 
 	tokenizer string // of all its models, "" none
 
@@ -53,6 +54,9 @@ func (u *upstream) Tokenizer(string) string { return u.tokenizer }
 
 func (u *upstream) Speaks(op llm.Operation) []llm.Protocol {
 	if op == llm.CountTokens && !u.counts || op == llm.Embed && !slices.Contains(u.speaks, llm.Chat) {
+		return nil
+	}
+	if op == llm.Compact && !u.compacts {
 		return nil
 	}
 	if op == llm.Recall && !slices.Contains(u.speaks, llm.Plain) {

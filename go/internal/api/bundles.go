@@ -7,6 +7,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/tokligence/tokligence-gateway/go/internal/llm"
+	"github.com/tokligence/tokligence-gateway/go/internal/protocol"
 )
 
 // Mount puts every inference path on r.
@@ -22,6 +23,9 @@ func (d *Door) mountOpenAI(r gin.IRouter) {
 	r.POST("/v1/responses", d.serve(llm.Responses, llm.Generate))
 	if d.counts(llm.Responses) {
 		r.POST("/v1/responses/input_tokens", d.countInput)
+	}
+	if _, ok := d.codecs[llm.Responses].(protocol.Summarizer); ok {
+		r.POST("/v1/responses/compact", d.compact)
 	}
 	d.mountKept(r)
 	r.POST("/v1/embeddings", d.serve(llm.Chat, llm.Embed))

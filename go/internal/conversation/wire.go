@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -122,25 +123,54 @@ func (r *Room) Expand(ctx context.Context, owner, previous string, body []byte) 
 		line = append(line, rec)
 		id = rec.Previous
 	}
-	out := append(make([]byte, 0, size+int64(len(body))), '{')
-	it := jsonscan.Members(body)
-	for it.Next() {
-		name := string(it.Key())
-		if name == "previous_response_id" {
-			continue
-		}
+	input := appendHistory(append(make([]byte, 0, size), '['), line)
+	input = append(appendElements(input, asList(jsonscan.Get(body, "input"))), ']')
+	whole, err = with(body, "previous_response_id", member{"input", input})
+	return whole, "", err
+}
+
+// member is one of an object.
+type member struct {
+	name  string
+	value []byte // JSON
+}
+
+// with returns an object without one member, "" none, and with others set.
+func with(object []byte, without string, set ...member) ([]byte, error) {
+	size := len(object)
+	for _, m := range set {
+		size += len(m.name) + len(m.value) + len(`"":,`)
+	}
+	out := append(make([]byte, 0, size), '{')
+	put := func(name string, value []byte) {
 		if len(out) > 1 {
 			out = append(out, ',')
 		}
-		out = append(jsonscan.AppendString(out, name), ':')
-		if name != "input" {
-			out = append(out, it.Value()...)
+		out = append(append(jsonscan.AppendString(out, name), ':'), value...)
+	}
+	it := jsonscan.Members(object)
+	for it.Next() {
+		name, value := string(it.Key()), it.Value()
+		if name == without {
 			continue
 		}
-		out = appendHistory(append(out, '['), line)
-		out = append(appendElements(out, asList(it.Value())), ']')
+		if at := slices.IndexFunc(set, func(m member) bool { return m.name == name }); at >= 0 {
+			value = set[at].value
+			set = slices.Delete(slices.Clone(set), at, at+1)
+		}
+		put(name, value)
 	}
-	return append(out, '}'), "", it.Err()
+	for _, m := range set {
+		put(m.name, m.value)
+	}
+	return append(out, '}'), it.Err()
+}
+
+// AskSummary returns a request that asks for a summary of its conversation.
+func AskSummary(body []byte) ([]byte, error) {
+	input := appendElements([]byte{'['}, asList(jsonscan.Get(body, "input")))
+	input = append(appendElements(input, []byte(`[{"type":"compaction_trigger"}]`)), ']')
+	return with(body, "", member{"input", input})
 }
 
 func appendHistory(dst []byte, line []Record) []byte {

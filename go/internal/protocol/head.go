@@ -35,6 +35,10 @@ type Head struct {
 	// goes on as it comes, however large it is.
 	Unread bool
 
+	// Compaction says that the model is to sum the conversation up, and in
+	// what the summary goes to the client.
+	Compaction Compaction
+
 	Boundary string // of a multipart body; "" where the body is JSON
 
 	RequestID string // ours; set after Peek, for error bodies that carry it
@@ -51,6 +55,16 @@ type Head struct {
 	OptionsAt Span // of the value of "stream_options", empty if absent
 	HistoryAt Span // of the list that holds the conversation, empty if absent
 }
+
+// Compaction is the form in which a client gets a summary.
+type Compaction uint8
+
+// The forms.
+const (
+	NoCompaction     Compaction = iota
+	CompactionItem              // the one item of an ordinary answer
+	CompactionObject            // an object of its own
+)
 
 // Span is a range of byte offsets in a body.
 type Span struct{ Start, End int }

@@ -25,6 +25,7 @@ type Call struct {
 	Body      []byte      // as received; never modified
 	Pin       string      // provider that holds this conversation's state
 	Started   time.Time
+	Translate bool // even where the upstream speaks the client's protocol
 
 	// Estimate guesses the prompt's tokens. It is asked only where the call
 	// is decoded; until then Head.EstimatedInput is a rough guess.
@@ -41,6 +42,7 @@ type Call struct {
 	Note func(provider, id string)
 
 	decoded *decoded
+	tried   int // attempts so far: a call may be served anew in another form
 }
 
 // decoded is a call in the neutral form, or why it has none.

@@ -18,6 +18,9 @@ func (*Codec) Peek(op llm.Operation, body []byte) (protocol.Head, error) {
 		}
 		if name == "input" {
 			head.HistoryAt = at
+			if endsInTrigger(value) {
+				head.Compaction = protocol.CompactionItem
+			}
 		}
 		if jsonscan.IsNull(value) {
 			return nil
