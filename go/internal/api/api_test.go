@@ -197,8 +197,8 @@ func open(t *testing.T, s setup, ups ...*upstream) *gateway {
 	g.router = route.New(o)
 	p := proxy.New(proxy.Options{Codecs: s.codecs, Planner: g.router, Recorder: g.ledger, Observer: &g.count, Log: log, Policy: proxy.Policy{Loop: s.loop}})
 	t.Cleanup(p.Close)
-	g.shelf = &shelf{kept: map[string]conversation.Record{}}
-	room := conversation.New(conversation.Options{Shelf: g.shelf, Log: log, TTL: time.Hour, MaxBytes: 1 << 16})
+	g.shelf = &shelf{kept: map[string]conversation.Record{}, talks: map[string]*talk{}}
+	room := conversation.New(conversation.Options{Shelf: g.shelf, Threads: g.shelf, Log: log, TTL: time.Hour, MaxBytes: 1 << 16})
 	ctx, stop := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() { room.Run(ctx) })

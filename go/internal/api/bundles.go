@@ -28,6 +28,7 @@ func (d *Door) mountOpenAI(r gin.IRouter) {
 		r.POST("/v1/responses/compact", d.compact)
 	}
 	d.mountKept(r)
+	d.mountThreads(r)
 	r.POST("/v1/embeddings", d.serve(llm.Chat, llm.Embed))
 	get(r, "/v1/models", d.listModels(llm.Chat))
 	get(r, "/v1/models/*id", d.getModel(llm.Chat))
@@ -106,7 +107,7 @@ func family(r *http.Request) llm.Protocol {
 	if strings.HasPrefix(path, "/anthropic") || strings.HasPrefix(path, "/v1/messages") {
 		return llm.Messages
 	}
-	if strings.HasPrefix(path, "/v1/responses") {
+	if strings.HasPrefix(path, "/v1/responses") || strings.HasPrefix(path, "/v1/conversations") {
 		return llm.Responses
 	}
 	if isGoogle(r) {

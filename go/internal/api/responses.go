@@ -36,6 +36,9 @@ func (d *Door) converse(ctx context.Context, call *proxy.Call) error {
 		return nil
 	}
 	asked, previous, who := call.Body, call.Head.Previous, owner(call.Principal)
+	if previous != "" && call.Head.Thread != "" {
+		return exclusive()
+	}
 	if previous != "" {
 		body, provider, err := d.room.Expand(ctx, who, previous, asked)
 		switch {
@@ -49,6 +52,11 @@ func (d *Door) converse(ctx context.Context, call *proxy.Call) error {
 			if err := replace(call, body); err != nil {
 				return err
 			}
+		}
+	}
+	if call.Head.Thread != "" {
+		if err := d.resume(ctx, call); err != nil {
+			return err
 		}
 	}
 	if call.Head.Operation == llm.Generate && conversation.Wants(asked) {
@@ -74,7 +82,8 @@ func replace(call *proxy.Call, body []byte) error {
 	if err != nil {
 		return err
 	}
-	head.Previous, head.RequestID, head.SessionID = call.Head.Previous, call.Head.RequestID, call.Head.SessionID
+	head.Previous, head.Thread = call.Head.Previous, call.Head.Thread
+	head.RequestID, head.SessionID = call.Head.RequestID, call.Head.SessionID
 	head.EstimatedInput = int64(len(body)+3) / 4
 	call.Head, call.Body = head, body
 	return nil
@@ -146,11 +155,21 @@ const (
 )
 
 func inputItems(c *gin.Context, rec conversation.Record) ([]byte, error) {
+	page, err := pageOf(c)
+	if err != nil {
+		return nil, err
+	}
+	body, err := conversation.InputItems(rec, page)
+	return body, noItem(page.After, err)
+}
+
+// pageOf is the part of a list that a query asks for.
+func pageOf(c *gin.Context) (conversation.Page, error) {
 	page := conversation.Page{After: c.Query("after"), Limit: defaultPage, Desc: true}
 	if text := c.Query("limit"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 || n > maxPage {
-			return nil, llm.InvalidField("limit", "Invalid value for 'limit': expected an integer from 1 to %d.", maxPage)
+			return page, llm.InvalidField("limit", "Invalid value for 'limit': expected an integer from 1 to %d.", maxPage)
 		}
 		page.Limit = n
 	}
@@ -159,13 +178,17 @@ func inputItems(c *gin.Context, rec conversation.Record) ([]byte, error) {
 	case "asc":
 		page.Desc = false
 	default:
-		return nil, llm.InvalidField("order", "Invalid value for 'order': expected 'asc' or 'desc'.")
+		return page, llm.InvalidField("order", "Invalid value for 'order': expected 'asc' or 'desc'.")
 	}
-	body, err := conversation.InputItems(rec, page)
+	return page, nil
+}
+
+// noItem says that a page cannot begin after an item.
+func noItem(after string, err error) error {
 	if errors.Is(err, conversation.ErrNoItem) {
-		return nil, llm.InvalidField("after", "There is no item with id '%s'.", page.After)
+		return llm.InvalidField("after", "There is no item with id '%s'.", after)
 	}
-	return body, err
+	return err
 }
 
 // forget deletes an answer.

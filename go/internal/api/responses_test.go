@@ -22,6 +22,7 @@ import (
 type shelf struct {
 	mu    sync.Mutex
 	kept  map[string]conversation.Record
+	talks map[string]*talk
 	broke error
 	asked int // how often one was looked for
 }
@@ -200,7 +201,8 @@ func TestPagesOfInputFollowOneAnother(t *testing.T) {
 	for range 4 {
 		_, page := g.asks(t, http.MethodGet, "/v1/responses/"+made["id"].(string)+"/input_items?limit=1"+after, "")
 		for _, item := range page["data"].([]any) {
-			seen = append(seen, item.(map[string]any)["content"].(string))
+			parts := item.(map[string]any)["content"].([]any)
+			seen = append(seen, parts[0].(map[string]any)["text"].(string))
 		}
 		if page["has_more"] != true {
 			break

@@ -103,7 +103,7 @@ func (a *App) build(cfg *config.Config) error {
 		Codecs: codecs, Planner: a.router, Recorder: a.ledger, Observer: a.metrics, Log: a.log, Policy: policy(cfg),
 	})
 	a.room = conversation.New(conversation.Options{
-		Shelf: a.data.Store, Log: a.log, TTL: cfg.Responses.TTL, MaxBytes: int64(cfg.Responses.MaxBytes),
+		Shelf: a.data.Store, Threads: a.data.Store, Log: a.log, TTL: cfg.Responses.TTL, MaxBytes: int64(cfg.Responses.MaxBytes),
 		MaxKept: cfg.Responses.MaxKept,
 	})
 	a.door = api.New(api.Options{

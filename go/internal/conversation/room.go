@@ -7,9 +7,10 @@ import (
 	"time"
 )
 
-// Options are what a Room is made of. Shelf and Log are required.
+// Options are what a Room is made of. Shelf, Threads and Log are required.
 type Options struct {
 	Shelf    Shelf
+	Threads  Threads
 	Log      *slog.Logger
 	TTL      time.Duration // how long an answer is kept; 0 keeps none
 	MaxBytes int64         // of one answer with its input, and of one history

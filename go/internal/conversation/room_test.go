@@ -157,7 +157,7 @@ func TestExpand(t *testing.T) {
 	drained(t, r)
 	r.Keep("a", "resp_1", []byte(`{"input":[]}`), []byte("event: response.completed\ndata: {\"response\":"+string(answered("resp_2"))+"}\n\n"))
 	got, _, err := r.Expand(t.Context(), "a", "resp_2", []byte(`{"model":"m","previous_response_id":"resp_2","input":"two","n":1e2}`))
-	want := `{"model":"m","input":[{"id":"msg_1_in_0","type":"message","role":"user","status":"completed","content":[{"type":"input_text","text":"one"}]},` +
+	want := `{"model":"m","input":[{"id":"msg_1_in_0","type":"message","status":"completed","role":"user","content":[{"type":"input_text","text":"one"}]},` +
 		`{"type":"message","id":"o"},{"type":"message","id":"o"},{"role":"user","content":"two"}],"n":1e2}`
 	if err != nil || string(got) != want {
 		t.Errorf("got  %s, %v\nwant %s", got, err, want)
@@ -184,11 +184,11 @@ func FuzzInput(f *testing.F) {
 		if jsonscan.Valid(input) != nil {
 			return
 		}
-		list := items(input, "resp_1")
-		if !json.Valid(list) {
-			t.Fatalf("%s became %s", input, list)
+		whole := list(items(asList(input), "1"))
+		if !json.Valid(whole) {
+			t.Fatalf("%s became %s", input, whole)
 		}
-		if _, err := InputItems(Record{Input: list}, Page{Limit: 3}); err != nil {
+		if _, err := InputItems(Record{Input: whole}, Page{Limit: 3}); err != nil {
 			t.Fatal(err)
 		}
 	})

@@ -50,6 +50,7 @@ type Head struct {
 	Body     []byte // the request, given to a writer whose answers repeat its settings
 	Previous string // id of the answer that the request goes on from, "" none
 	Kept     bool   // the gateway keeps the answer; set after Peek
+	Thread   string // id of the conversation object that the answer is added to, "" none
 
 	ModelAt   Span // of the value of "model", empty if absent
 	OptionsAt Span // of the value of "stream_options", empty if absent

@@ -36,6 +36,10 @@ type Call struct {
 	// must not hold on to the bytes, nor block. Nil keeps nothing.
 	Keep func(end []byte)
 
+	// Ended is given the end of an answer that is whole, translated or not,
+	// before it leaves, as Keep is. It may wait, but not for long.
+	Ended func(end []byte)
+
 	// Note is told which provider gives the client's answer in the provider's
 	// own words, and under which id, before the client sees the id. It must
 	// not block. Nil notes nothing.
@@ -84,6 +88,13 @@ func (c *Call) names() (*protocol.NameMap, error) {
 		d.named = true
 	}
 	return d.names, d.namesErr
+}
+
+// ended tells the end of an answer.
+func (c *Call) ended(end []byte) {
+	if c.Ended != nil {
+		c.Ended(end)
+	}
 }
 
 func (c *Call) query(p *Policy) route.Query {

@@ -85,6 +85,7 @@ func (p *Proxy) endTurn(ans *answer, c *Call, rec *ledger.Record, run guard.Run)
 	if c.Keep != nil {
 		c.Keep(out)
 	}
+	c.ended(out)
 	ans.prepare(http.StatusOK, h)
 	_, _ = ans.Write(out)
 	ans.flush()

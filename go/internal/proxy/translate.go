@@ -145,6 +145,7 @@ func (r *eventRelay) finish(header http.Header, contentType string) *llm.Error {
 	if t.call.Keep != nil {
 		t.call.Keep(r.out)
 	}
+	t.call.ended(r.out)
 	_, _ = t.ans.Write(r.out)
 	return nil
 }

@@ -11,7 +11,7 @@ import (
 // echo is what an answer repeats of its request: JSON values on one line.
 type echo struct {
 	instructions, metadata, parallel, reasoning, temperature, text, toolChoice, tools, topP, truncation string
-	previous                                                                                            string
+	previous, thread                                                                                    string
 	stored                                                                                              bool
 }
 
@@ -30,6 +30,9 @@ func readEcho(head protocol.Head) echo {
 	}
 	if head.Previous != "" {
 		e.previous = string(jsonscan.AppendString(nil, head.Previous))
+	}
+	if head.Thread != "" {
+		e.thread = string(append(jsonscan.AppendString([]byte(`{"id":`), head.Thread), '}'))
 	}
 	e.instructions = cmp.Or(e.instructions, "null")
 	e.metadata = cmp.Or(e.metadata, "{}")
@@ -113,6 +116,9 @@ func filled(object string, members ...string) string {
 // appendFirst writes the members before the service tier.
 func (e *echo) appendFirst(dst []byte) []byte {
 	dst = append(append(dst, `,"parallel_tool_calls":`...), e.parallel...)
+	if e.thread != "" {
+		dst = append(append(dst, `,"conversation":`...), e.thread...)
+	}
 	dst = append(append(dst, `,"previous_response_id":`...), e.previous...)
 	return append(append(dst, `,"reasoning":`...), e.reasoning...)
 }

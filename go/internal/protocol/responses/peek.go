@@ -48,6 +48,12 @@ func peekMember(head *protocol.Head, name string, value []byte) error {
 	case "prompt_cache_key":
 		head.SessionID, ok = jsonscan.Text(value)
 		want = "a string"
+	case "conversation":
+		if jsonscan.KindOf(value) == jsonscan.Object {
+			value = jsonscan.Get(value, "id")
+		}
+		head.Thread, ok = jsonscan.Text(value)
+		want = "a string or an object with an id"
 	case "previous_response_id":
 		head.Previous, ok = jsonscan.Text(value)
 		want = "a string"
