@@ -136,6 +136,7 @@ func (well) Ready(context.Context) map[string]error { return nil }
 // gateway is the door with all that is around it, before scripted providers.
 type gateway struct {
 	shelf  *shelf
+	room   *conversation.Room
 	url    string
 	door   *api.Door
 	store  *ledgertest.Store
@@ -197,12 +198,18 @@ func open(t *testing.T, s setup, ups ...*upstream) *gateway {
 	g.router = route.New(o)
 	p := proxy.New(proxy.Options{Codecs: s.codecs, Planner: g.router, Recorder: g.ledger, Observer: &g.count, Log: log, Policy: proxy.Policy{Loop: s.loop}})
 	t.Cleanup(p.Close)
-	g.shelf = &shelf{kept: map[string]conversation.Record{}, talks: map[string]*talk{}}
-	room := conversation.New(conversation.Options{Shelf: g.shelf, Threads: g.shelf, Log: log, TTL: time.Hour, MaxBytes: 1 << 16})
+	g.shelf = &shelf{kept: map[string]conversation.Record{}, talks: map[string]*talk{}, logs: map[string][]byte{}}
+	room := conversation.New(conversation.Options{Shelf: g.shelf, Threads: g.shelf, Runs: g.shelf, Log: log, TTL: time.Hour, MaxBytes: 1 << 16, MaxRuns: 3, MaxRunsPerKey: 2})
 	ctx, stop := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() { room.Run(ctx) })
 	t.Cleanup(func() { stop(); running.Wait() })
+	t.Cleanup(func() {
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		room.Drain(ctx)
+	})
+	g.room = room
 	g.door = api.New(api.Options{
 		Room:   room,
 		Codecs: s.codecs, Proxy: p, Auth: s.auth, Router: g.router, Lists: func() map[string]provider.Lister { return lists },

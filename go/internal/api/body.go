@@ -33,6 +33,14 @@ func (b *body) release() {
 	b.reserved = 0
 }
 
+// handOver returns the memory to whoever keeps the body longer than the
+// request lasts.
+func (b *body) handOver() *body {
+	other := *b
+	b.reserved = 0
+	return &other
+}
+
 func (b *body) reserve(n int64) error {
 	b.reserved += n
 	if b.door.inUse.Add(n) > b.limits.BodyMemory {

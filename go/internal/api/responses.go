@@ -19,9 +19,9 @@ import (
 // mountKept puts the paths of answers that are kept on r.
 func (d *Door) mountKept(r gin.IRouter) {
 	const one = "/v1/responses/:id"
-	get(r, one, d.kept("", retrieve))
+	get(r, one, d.kept("", d.retrieve))
 	get(r, one+"/input_items", d.kept("/input_items", inputItems))
-	r.POST(one+"/cancel", d.kept("/cancel", cancel))
+	r.POST(one+"/cancel", d.kept("/cancel", d.cancel))
 	r.DELETE(one, d.kept("", d.forget))
 }
 
@@ -58,6 +58,9 @@ func (d *Door) converse(ctx context.Context, call *proxy.Call) error {
 		if err := d.resume(ctx, call); err != nil {
 			return err
 		}
+	}
+	if call.Head.Background && !conversation.Wants(asked) {
+		return llm.InvalidField("background", "A response in the background must be stored: 'store' cannot be false.")
 	}
 	if call.Head.Operation == llm.Generate && conversation.Wants(asked) {
 		call.Head.Kept = true
@@ -122,7 +125,9 @@ func (d *Door) kept(tail string, here func(c *gin.Context, rec conversation.Reco
 			d.Refuse(c.Writer, c.Request, err)
 			return
 		}
-		send(c.Writer, http.StatusOK, body)
+		if body != nil {
+			send(c.Writer, http.StatusOK, body)
+		}
 	}
 }
 
@@ -137,15 +142,35 @@ func missing(id string, err error) error {
 	return shelved(err)
 }
 
-func retrieve(c *gin.Context, rec conversation.Record) ([]byte, error) {
-	if c.Query("stream") == "true" {
+// retrieve answers with an answer, or with its stream, which is sent here.
+func (d *Door) retrieve(c *gin.Context, rec conversation.Record) ([]byte, error) {
+	if c.Query("stream") != "true" {
+		return rec.Answer, nil
+	}
+	if !rec.Streamed {
 		return nil, llm.InvalidField("stream", "Only a response made with 'background' and 'stream' can be streamed again.")
 	}
-	return rec.Answer, nil
+	from := 0
+	if text := c.Query("starting_after"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 0 {
+			return nil, llm.InvalidField("starting_after", "Invalid value for 'starting_after': expected the sequence number of an event.")
+		}
+		from = n + 1
+	}
+	d.follow(c, rec.Owner, rec.ID, from)
+	return nil, nil
 }
 
-func cancel(*gin.Context, conversation.Record) ([]byte, error) {
-	return nil, llm.Errorf(llm.Invalid, "Cannot cancel a synchronous response.")
+func (d *Door) cancel(c *gin.Context, rec conversation.Record) ([]byte, error) {
+	if !conversation.IsBackground(rec) {
+		return nil, llm.Errorf(llm.Invalid, "Cannot cancel a synchronous response.")
+	}
+	rec, err := d.room.Cancel(c.Request.Context(), rec)
+	if err != nil {
+		return nil, missing(rec.ID, err)
+	}
+	return rec.Answer, nil
 }
 
 // defaultPage and maxPage bound how many items come at once.

@@ -23,6 +23,7 @@ type shelf struct {
 	mu    sync.Mutex
 	kept  map[string]conversation.Record
 	talks map[string]*talk
+	logs  map[string][]byte
 	broke error
 	asked int // how often one was looked for
 }

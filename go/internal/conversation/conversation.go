@@ -21,6 +21,11 @@ type Record struct {
 	Input    []byte // JSON array of the items of its own request
 	Answer   []byte // JSON object as the client has seen it
 	Expires  time.Time
+
+	// Of an answer that is made in the background:
+	Lease     time.Time // until when who makes it is alive; zero: it has ended
+	Streamed  bool      // its events are kept
+	Cancelled bool      // it is to be stopped
 }
 
 // Shelf is where records lie. What has expired is not found. A sweep removes

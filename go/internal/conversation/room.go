@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Options are what a Room is made of. Shelf, Threads and Log are required.
+// Options are what a Room is made of. Shelf, Threads, Runs and Log are required.
 type Options struct {
 	Shelf    Shelf
 	Threads  Threads
@@ -15,6 +15,10 @@ type Options struct {
 	TTL      time.Duration // how long an answer is kept; 0 keeps none
 	MaxBytes int64         // of one answer with its input, and of one history
 	MaxKept  int           // answers of one owner; the oldest go at the next sweep
+	Runs     Runs
+
+	MaxRuns       int // answers that are made in the background
+	MaxRunsPerKey int // of them, of one owner
 }
 
 const (
@@ -36,11 +40,15 @@ type Room struct {
 	waiting map[string]Record
 	heavy   int // of those that wait
 	queue   chan string
+
+	runs     map[string]*Run
+	making   sync.WaitGroup // of runs
+	stopping bool
 }
 
 // New returns a room. It saves once Run runs.
 func New(o Options) *Room {
-	return &Room{opts: o, waiting: make(map[string]Record), queue: make(chan string, maxWaiting)}
+	return &Room{opts: o, waiting: make(map[string]Record), queue: make(chan string, maxWaiting), runs: make(map[string]*Run)}
 }
 
 // Keeps reports whether the room keeps answers at all.
@@ -97,7 +105,12 @@ func (r *Room) Find(ctx context.Context, owner, id string) (Record, error) {
 		}
 		return rec, nil
 	}
-	return r.opts.Shelf.FindResponse(ctx, owner, id, time.Now())
+	if run := r.running(owner, id); run != nil {
+		return run.Now(), nil
+	}
+	now := time.Now()
+	rec, err := r.opts.Shelf.FindResponse(ctx, owner, id, now)
+	return rec.told(now), err
 }
 
 // Delete removes an answer of its owner.
@@ -108,6 +121,9 @@ func (r *Room) Delete(ctx context.Context, owner, id string) error {
 		r.gone(id)
 	}
 	r.mu.Unlock()
+	if run := r.running(owner, id); run != nil {
+		run.Cancel()
+	}
 	err := r.opts.Shelf.DeleteResponse(ctx, owner, id)
 	if waits && rec.Owner == owner {
 		return nil

@@ -144,7 +144,7 @@ func TestNotes(t *testing.T) {
 	if len(s) != 1 {
 		t.Errorf("on the shelf are %v", s)
 	}
-	s["resp_2"] = Record{ID: "resp_2", Owner: "a", Previous: "resp_1"}
+	s["resp_2"] = Record{ID: "resp_2", Owner: "a", Previous: "resp_1", Answer: answered("resp_2")}
 	if _, _, err := r.Expand(t.Context(), "a", "resp_2", []byte(`{"input":"x"}`)); !errors.Is(err, ErrNotFound) {
 		t.Errorf("the beginning is elsewhere: %v", err)
 	}
@@ -165,10 +165,14 @@ func TestExpand(t *testing.T) {
 	if _, _, err := r.Expand(t.Context(), "b", "resp_2", []byte(`{}`)); !errors.Is(err, ErrNotFound) {
 		t.Errorf("another goes on from it: %v", err)
 	}
-	s["resp_1"] = Record{ID: "resp_1", Owner: "a", Previous: "resp_1"}
+	s["resp_1"] = Record{ID: "resp_1", Owner: "a", Previous: "resp_1", Answer: answered("resp_1")}
 	var words *llm.Error
 	if _, _, err := r.Expand(t.Context(), "a", "resp_1", []byte(`{}`)); !errors.As(err, &words) || words.Kind != llm.Invalid {
 		t.Errorf("a line without end: %v", err)
+	}
+	s["resp_3"] = Record{ID: "resp_3", Owner: "a", Answer: []byte(`{"id":"resp_3","status":"failed"}`)}
+	if _, _, err := r.Expand(t.Context(), "a", "resp_3", []byte(`{}`)); !errors.As(err, &words) || !strings.Contains(words.Message, "'failed'") {
+		t.Errorf("a failed answer: %v", err)
 	}
 	delete(s, "resp_1")
 	if _, _, err := r.Expand(t.Context(), "a", "resp_2", []byte(`{}`)); !errors.Is(err, ErrNotFound) {

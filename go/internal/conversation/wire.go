@@ -35,14 +35,18 @@ func (r *Room) Keep(owner, previous string, body, end []byte) {
 
 // finished returns the id of an answer that has ended well.
 func finished(answer []byte) (id string, ok bool) {
-	id, _ = jsonscan.Text(jsonscan.Get(answer, "id"))
+	id, ok = idOf(answer)
 	status := statusOf(answer)
-	return id, id != "" && (status == statusCompleted || status == statusIncomplete)
+	return id, ok && (status == statusCompleted || status == statusIncomplete)
+}
+
+func idOf(answer []byte) (id string, ok bool) {
+	id, _ = jsonscan.Text(jsonscan.Get(answer, "id"))
+	return id, id != ""
 }
 
 // The statuses of answers.
 const (
-	statusQueued     = "queued"
 	statusCompleted  = "completed"
 	statusIncomplete = "incomplete"
 	statusFailed     = "failed"
@@ -94,6 +98,9 @@ func (r *Room) Expand(ctx context.Context, owner, previous string, body []byte) 
 		case rec.Provider != "":
 			return nil, "", ErrNotFound
 		}
+		if _, ok := finished(rec.Answer); !ok {
+			return nil, "", llm.InvalidField("previous_response_id", "Previous response with id '%s' cannot be continued: its status is '%s'.", id, statusOf(rec.Answer))
+		}
 		size += int64(len(rec.Input) + len(rec.Answer))
 		if len(line) == maxHistory || size > r.opts.MaxBytes {
 			return nil, "", llm.InvalidField("previous_response_id",
@@ -119,6 +126,16 @@ func appendHistory(dst []byte, line []Record) []byte {
 func after(history, body []byte, name string) ([]byte, error) {
 	input := append(appendElements(history, asList(jsonscan.Get(body, "input"))), ']')
 	return with(body, name, member{"input", input})
+}
+
+// Foreground returns a request without the wish to be answered in the
+// background.
+func Foreground(body []byte) ([]byte, error) { return with(body, "background") }
+
+// IsBackground reports whether an answer was made in the background.
+func IsBackground(rec Record) bool {
+	on, _ := jsonscan.Boolean(jsonscan.Get(rec.Answer, "background"))
+	return on
 }
 
 // AskSummary returns a request that asks for a summary of its conversation.

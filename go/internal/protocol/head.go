@@ -47,10 +47,11 @@ type Head struct {
 	// answers that must name a number before the upstream does.
 	EstimatedInput int64
 
-	Body     []byte // the request, given to a writer whose answers repeat its settings
-	Previous string // id of the answer that the request goes on from, "" none
-	Kept     bool   // the gateway keeps the answer; set after Peek
-	Thread   string // id of the conversation object that the answer is added to, "" none
+	Body       []byte // the request, given to a writer whose answers repeat its settings
+	Previous   string // id of the answer that the request goes on from, "" none
+	Kept       bool   // the gateway keeps the answer; set after Peek
+	Background bool   // the answer is made while nobody waits for it
+	Thread     string // id of the conversation object that the answer is added to, "" none
 
 	ModelAt   Span // of the value of "model", empty if absent
 	OptionsAt Span // of the value of "stream_options", empty if absent

@@ -12,13 +12,14 @@ import (
 type echo struct {
 	instructions, metadata, parallel, reasoning, temperature, text, toolChoice, tools, topP, truncation string
 	previous, thread                                                                                    string
+	background                                                                                          bool
 	stored                                                                                              bool
 }
 
 // readEcho reads what the answer to a request repeats. What was not said is
 // answered as OpenAI's default, or as null where the model has its own.
 func readEcho(head protocol.Head) echo {
-	e := echo{previous: "null", stored: head.Kept}
+	e := echo{previous: "null", stored: head.Kept, background: head.Background}
 	it := jsonscan.Members(head.Body)
 	for it.Next() {
 		if jsonscan.IsNull(it.Value()) {

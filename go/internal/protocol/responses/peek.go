@@ -40,6 +40,9 @@ func peekMember(head *protocol.Head, name string, value []byte) error {
 	case "stream":
 		head.Stream, ok = jsonscan.Boolean(value)
 		want = "a boolean"
+	case "background":
+		head.Background, ok = jsonscan.Boolean(value)
+		want = "a boolean"
 	case "max_output_tokens":
 		var n int64
 		n, ok = jsonscan.Int(value)
