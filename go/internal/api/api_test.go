@@ -199,7 +199,17 @@ func open(t *testing.T, s setup, ups ...*upstream) *gateway {
 	p := proxy.New(proxy.Options{Codecs: s.codecs, Planner: g.router, Recorder: g.ledger, Observer: &g.count, Log: log, Policy: proxy.Policy{Loop: s.loop}})
 	t.Cleanup(p.Close)
 	g.shelf = &shelf{kept: map[string]conversation.Record{}, talks: map[string]*talk{}, logs: map[string][]byte{}}
-	room := conversation.New(conversation.Options{Shelf: g.shelf, Threads: g.shelf, Runs: g.shelf, Log: log, TTL: time.Hour, MaxBytes: 1 << 16, MaxRuns: 3, MaxRunsPerKey: 2})
+	memory := api.NewMemory()
+	t.Cleanup(func() {
+		for range 2000 {
+			if memory.Used() == 0 {
+				return
+			}
+			time.Sleep(time.Millisecond)
+		}
+		t.Errorf("%d bytes are still taken", memory.Used())
+	})
+	room := conversation.New(conversation.Options{Shelf: g.shelf, Threads: g.shelf, Runs: g.shelf, Log: log, TTL: time.Hour, MaxBytes: 1 << 16, MaxRuns: 3, MaxRunsPerKey: 2, Memory: memory, Swept: func(conversation.Swept) {}})
 	ctx, stop := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() { room.Run(ctx) })
@@ -212,6 +222,7 @@ func open(t *testing.T, s setup, ups ...*upstream) *gateway {
 	g.room = room
 	g.door = api.New(api.Options{
 		Room:   room,
+		Memory: memory,
 		Codecs: s.codecs, Proxy: p, Auth: s.auth, Router: g.router, Lists: func() map[string]provider.Lister { return lists },
 		Watch: &g.count, Log: log, Limits: s.limits,
 	})

@@ -59,7 +59,9 @@ func (s *shelf) DeleteResponse(_ context.Context, owner, id string) error {
 	return nil
 }
 
-func (*shelf) SweepResponses(context.Context, time.Time, int) (int64, error) { return 0, nil }
+func (*shelf) SweepResponses(context.Context, time.Time, conversation.Bounds) (conversation.Swept, error) {
+	return conversation.Swept{}, nil
+}
 
 // stateful is a gateway that speaks Responses, whose users are their keys.
 func stateful(t *testing.T, ups ...*upstream) *gateway {

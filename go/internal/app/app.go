@@ -102,13 +102,18 @@ func (a *App) build(cfg *config.Config) error {
 	a.proxy = proxy.New(proxy.Options{
 		Codecs: codecs, Planner: a.router, Recorder: a.ledger, Observer: a.metrics, Log: a.log, Policy: policy(cfg),
 	})
+	memory := api.NewMemory()
 	a.room = conversation.New(conversation.Options{
 		Shelf: a.data.Store, Threads: a.data.Store, Runs: a.data.Store, Log: a.log, TTL: cfg.Responses.TTL, MaxBytes: int64(cfg.Responses.MaxBytes),
-		MaxKept: cfg.Responses.MaxKept, MaxRuns: cfg.Responses.Background, MaxRunsPerKey: cfg.Responses.BackgroundPerKey,
+		Bounds: conversation.Bounds{
+			OwnerCount: cfg.Responses.MaxKept, OwnerBytes: int64(cfg.Responses.BytesPerKey), Bytes: int64(cfg.Responses.Bytes),
+		},
+		Memory: memory, Swept: func(s conversation.Swept) { a.metrics.Removed(s.Expired, s.Evicted) },
+		MaxRuns: cfg.Responses.Background, MaxRunsPerKey: cfg.Responses.BackgroundPerKey,
 	})
 	a.door = api.New(api.Options{
 		Room: a.room, Codecs: codecs, Proxy: a.proxy, Auth: a.gate, Router: a.router, Lists: a.lists, Watch: a.metrics,
-		Log: a.log, Limits: limits(cfg),
+		Log: a.log, Limits: limits(cfg), Memory: memory,
 	})
 	a.measure()
 	return nil

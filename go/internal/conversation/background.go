@@ -53,7 +53,7 @@ func (r *Room) Start(ctx context.Context, owner, previous string, body, begun []
 		return nil, llm.InvalidField("input", "The input is larger than the %d bytes that this gateway keeps (responses.max_bytes).", r.opts.MaxBytes)
 	}
 	life, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	run := newRun(rec, logFactor*r.opts.MaxBytes, cancel)
+	run := newRun(rec, logFactor*r.opts.MaxBytes, r.opts.Memory, cancel)
 	rec.Answer = run.Now().Answer
 	if err := r.enter(run); err != nil {
 		cancel(err)
@@ -96,6 +96,7 @@ func (r *Room) enter(run *Run) error {
 }
 
 func (r *Room) leave(run *Run) {
+	run.release()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.runs, run.record.ID)

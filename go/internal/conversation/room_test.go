@@ -35,10 +35,10 @@ func (s shelf) DeleteResponse(_ context.Context, owner, id string) error {
 	return nil
 }
 
-func (shelf) SweepResponses(context.Context, time.Time, int) (int64, error) { return 0, nil }
+func (shelf) SweepResponses(context.Context, time.Time, Bounds) (Swept, error) { return Swept{}, nil }
 
 func room(log *bytes.Buffer, s shelf) *Room {
-	return New(Options{Shelf: s, Log: slog.New(slog.NewTextHandler(log, nil)), TTL: time.Hour, MaxBytes: 1000})
+	return New(Options{Shelf: s, Log: slog.New(slog.NewTextHandler(log, nil)), TTL: time.Hour, MaxBytes: 1000, Memory: &memory{most: 1 << 30}})
 }
 
 func answered(id string) []byte {
@@ -123,6 +123,22 @@ func TestAFullRoomLosesAndSaysSo(t *testing.T) {
 		if len(s) != c.most || r.heavy != 0 {
 			t.Errorf("%s: %d saved, %d counted", name, len(s), r.heavy)
 		}
+	}
+}
+
+func TestWhatWaitsTakesMemory(t *testing.T) {
+	var log bytes.Buffer
+	r := room(&log, shelf{})
+	budget := &memory{most: 300}
+	r.opts.Memory = budget
+	for _, id := range []string{"resp_1", "resp_2", "resp_3"} {
+		r.Keep("a", "", []byte(`{"input":"x"}`), answered(id))
+	}
+	if used := budget.used; used == 0 || used > 300 || len(r.waiting) == 3 || !strings.Contains(log.String(), "not kept") {
+		t.Errorf("%d bytes are taken, %d wait, logged was %q", used, len(r.waiting), log.String())
+	}
+	if drained(t, r); budget.used != 0 {
+		t.Errorf("%d bytes are still taken", budget.used)
 	}
 }
 

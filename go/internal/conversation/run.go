@@ -14,6 +14,7 @@ import (
 type Run struct {
 	record Record // as it was when it began; Answer is the response object
 	most   int64  // bytes it may take
+	memory Memory
 	cancel context.CancelCauseFunc
 
 	mu     sync.Mutex
@@ -23,11 +24,12 @@ type Run struct {
 	begun  bool     // the provider has begun to answer
 	last   []byte   // the response object at its end; nil while it is made
 	size   int64
+	taken  int64         // of the memory
 	grown  chan struct{} // closed when something is new
 }
 
-func newRun(rec Record, most int64, cancel context.CancelCauseFunc) *Run {
-	return &Run{record: rec, most: most, cancel: cancel, output: []byte{'['}, grown: make(chan struct{})}
+func newRun(rec Record, most int64, memory Memory, cancel context.CancelCauseFunc) *Run {
+	return &Run{record: rec, most: most, memory: memory, cancel: cancel, output: []byte{'['}, grown: make(chan struct{})}
 }
 
 var frameEnd = []byte("\n\n")
@@ -42,12 +44,15 @@ func (x *Run) Write(b []byte) (int, error) {
 		if at < 0 {
 			break
 		}
-		x.take(bytes.Clone(x.part[:at+len(frameEnd)]))
+		x.read(bytes.Clone(x.part[:at+len(frameEnd)]))
 		x.part = x.part[at+len(frameEnd):]
 	}
-	if x.last == nil && x.size+int64(len(x.part)) > x.most {
-		x.end(statusFailed, errorWords("server_error", "The response is larger than this gateway keeps (responses.max_bytes)."))
-		x.cancel(context.Canceled)
+	switch size := x.size + int64(len(x.part)); {
+	case x.last != nil:
+	case size > x.most:
+		x.fail("The response is larger than this gateway keeps (responses.max_bytes).")
+	case size > x.taken && !x.take(size-x.taken):
+		x.fail("The gateway holds as much in memory as it may (limits.body_memory).")
 	}
 	if x.last != nil {
 		x.part = nil
@@ -55,8 +60,31 @@ func (x *Run) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// take takes one frame in.
-func (x *Run) take(frame []byte) {
+// take takes memory, which is given back when the run is over.
+func (x *Run) take(more int64) bool {
+	if !x.memory.Take(more) {
+		return false
+	}
+	x.taken += more
+	return true
+}
+
+// fail ends it for a reason of the gateway's own; the lock is held.
+func (x *Run) fail(why string) {
+	x.end(statusFailed, errorWords("server_error", why))
+	x.cancel(context.Canceled)
+}
+
+// release gives the memory back.
+func (x *Run) release() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.memory.Give(x.taken)
+	x.taken = 0
+}
+
+// read takes one frame in.
+func (x *Run) read(frame []byte) {
 	_, data, ok := bytes.Cut(frame, []byte("data:"))
 	if x.last != nil || !ok {
 		return // a sign of life

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -22,7 +23,29 @@ const stream = "event: response.created\ndata: {\"type\":\"response.created\",\"
 func begun(most int64) (run *Run, cause func() error) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	rec := Record{ID: "resp_1", Owner: "a", Answer: []byte(made), Streamed: true, Lease: time.Now().Add(time.Hour)}
-	return newRun(rec, most, cancel), func() error { return context.Cause(ctx) }
+	return newRun(rec, most, &memory{most: 1 << 30}, cancel), func() error { return context.Cause(ctx) }
+}
+
+// memory is a budget that tells what is taken.
+type memory struct {
+	mu         sync.Mutex
+	used, most int64
+}
+
+func (m *memory) Take(n int64) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.used+n > m.most {
+		return false
+	}
+	m.used += n
+	return true
+}
+
+func (m *memory) Give(n int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.used -= n
 }
 
 // lookOf is the status of an answer and how many items it has.
@@ -71,6 +94,23 @@ func TestARunThatIsTooLarge(t *testing.T) {
 		if !over || !bytes.Contains(frames[len(frames)-1], []byte("response.failed")) {
 			t.Errorf("%s: it ends in %q", name, frames)
 		}
+	}
+}
+
+func TestARunTakesMemory(t *testing.T) {
+	run, _ := begun(1 << 20)
+	budget := &memory{most: 250}
+	run.memory = budget
+	_, _ = run.Write([]byte(stream[:200]))
+	if budget.used == 0 {
+		t.Error("nothing is taken")
+	}
+	_, _ = run.Write([]byte(stream[200:400]))
+	if got := lookOf(t, run.Now()); !strings.HasPrefix(got, "failed") {
+		t.Errorf("it is %s", got)
+	}
+	if run.release(); budget.used != 0 {
+		t.Errorf("%d bytes are still taken", budget.used)
 	}
 }
 
