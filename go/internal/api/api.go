@@ -44,7 +44,7 @@ type (
 // Limits bound what a client may send.
 type Limits struct {
 	BodyBytes   int64 // of one request, decoded; default 50 MiB
-	BodyMemory  int64 // of all requests being read or carried; default 1 GiB
+	BodyMemory  int64 // of all requests being read or carried, and answers on their way to the database; default 1 GiB
 	BodyIdle    int   // seconds a client may pause while sending; default 15
 	ModelsCache int   // seconds a provider's model list is kept; default 300
 }
@@ -61,7 +61,7 @@ type Door struct {
 	log      *slog.Logger
 	limits   atomic.Pointer[Limits]
 	counting chan struct{} // a place for each count under way: one takes a core
-	inUse    atomic.Int64  // bytes of bodies in memory
+	memory   *Memory
 }
 
 // Options are what a Door is made of. All are required.
@@ -75,11 +75,12 @@ type Options struct {
 	Watch  Observer
 	Log    *slog.Logger
 	Limits Limits
+	Memory *Memory // whose bound the limits set
 }
 
 // New returns a door.
 func New(o Options) *Door {
-	d := &Door{codecs: o.Codecs, proxy: o.Proxy, auth: o.Auth, router: o.Router, room: o.Room, watch: o.Watch, log: o.Log}
+	d := &Door{codecs: o.Codecs, proxy: o.Proxy, auth: o.Auth, router: o.Router, room: o.Room, watch: o.Watch, log: o.Log, memory: o.Memory}
 	d.counting = make(chan struct{}, runtime.GOMAXPROCS(0))
 	d.models = NewModelList(o.Router, o.Lists, func(provider string, err error) {
 		d.log.Warn("a provider's model list is not to be had", "provider", provider, "error", err.Error())
@@ -97,6 +98,7 @@ func (d *Door) SetLimits(l Limits) {
 	orDefault(&l.BodyMemory, 1<<30)
 	orDefault(&l.BodyIdle, 15)
 	orDefault(&l.ModelsCache, 300)
+	d.memory.most.Store(l.BodyMemory)
 	d.limits.Store(&l)
 }
 

@@ -32,9 +32,10 @@ import (
 
 // upstream is a provider that answers as it is told.
 type upstream struct {
-	name   string
-	speaks []llm.Protocol // any operation; counting only if it says so
-	counts bool
+	name     string
+	speaks   []llm.Protocol // any operation; counting only if it says so
+	counts   bool
+	compacts bool
 
 	tokenizer string // of all its models, "" none
 
@@ -53,6 +54,9 @@ func (u *upstream) Tokenizer(string) string { return u.tokenizer }
 
 func (u *upstream) Speaks(op llm.Operation) []llm.Protocol {
 	if op == llm.CountTokens && !u.counts || op == llm.Embed && !slices.Contains(u.speaks, llm.Chat) && !slices.Contains(u.speaks, llm.Gemini) {
+		return nil
+	}
+	if op == llm.Compact && !u.compacts {
 		return nil
 	}
 	if op == llm.Recall && !slices.Contains(u.speaks, llm.Plain) {
@@ -132,6 +136,7 @@ func (well) Ready(context.Context) map[string]error { return nil }
 // gateway is the door with all that is around it, before scripted providers.
 type gateway struct {
 	shelf  *shelf
+	room   *conversation.Room
 	url    string
 	door   *api.Door
 	store  *ledgertest.Store
@@ -193,14 +198,31 @@ func open(t *testing.T, s setup, ups ...*upstream) *gateway {
 	g.router = route.New(o)
 	p := proxy.New(proxy.Options{Codecs: s.codecs, Planner: g.router, Recorder: g.ledger, Observer: &g.count, Log: log, Policy: proxy.Policy{Loop: s.loop}})
 	t.Cleanup(p.Close)
-	g.shelf = &shelf{kept: map[string]conversation.Record{}}
-	room := conversation.New(conversation.Options{Shelf: g.shelf, Log: log, TTL: time.Hour, MaxBytes: 1 << 16})
+	g.shelf = &shelf{kept: map[string]conversation.Record{}, talks: map[string]*talk{}, logs: map[string][]byte{}}
+	memory := api.NewMemory()
+	t.Cleanup(func() {
+		for range 2000 {
+			if memory.Used() == 0 {
+				return
+			}
+			time.Sleep(time.Millisecond)
+		}
+		t.Errorf("%d bytes are still taken", memory.Used())
+	})
+	room := conversation.New(conversation.Options{Shelf: g.shelf, Threads: g.shelf, Runs: g.shelf, Log: log, TTL: time.Hour, MaxBytes: 1 << 16, MaxRuns: 3, MaxRunsPerKey: 2, Memory: memory, Swept: func(conversation.Swept) {}})
 	ctx, stop := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() { room.Run(ctx) })
 	t.Cleanup(func() { stop(); running.Wait() })
+	t.Cleanup(func() {
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		room.Drain(ctx)
+	})
+	g.room = room
 	g.door = api.New(api.Options{
 		Room:   room,
+		Memory: memory,
 		Codecs: s.codecs, Proxy: p, Auth: s.auth, Router: g.router, Lists: func() map[string]provider.Lister { return lists },
 		Watch: &g.count, Log: log, Limits: s.limits,
 	})

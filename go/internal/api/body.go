@@ -29,18 +29,26 @@ type body struct {
 func (d *Door) newBody() *body { return &body{door: d, limits: d.limits.Load()} }
 
 func (b *body) release() {
-	b.door.inUse.Add(-b.reserved)
+	b.door.memory.Give(b.reserved)
 	b.reserved = 0
 }
 
+// handOver returns the memory to whoever keeps the body longer than the
+// request lasts.
+func (b *body) handOver() *body {
+	other := *b
+	b.reserved = 0
+	return &other
+}
+
 func (b *body) reserve(n int64) error {
-	b.reserved += n
-	if b.door.inUse.Add(n) > b.limits.BodyMemory {
+	if !b.door.memory.Take(n) {
 		return &llm.Error{
 			Kind: llm.Unavailable, Code: "body_memory", RetryAfter: time.Second,
 			Message: "The gateway is holding as many request bodies as it may (limits.body_memory); try again shortly.",
 		}
 	}
+	b.reserved += n
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/tokligence/tokligence-gateway/go/internal/llm"
+	"github.com/tokligence/tokligence-gateway/go/internal/protocol"
 )
 
 // Mount puts every inference path on r.
@@ -24,7 +25,11 @@ func (d *Door) mountOpenAI(r gin.IRouter) {
 	if d.counts(llm.Responses) {
 		r.POST("/v1/responses/input_tokens", d.countInput)
 	}
+	if _, ok := d.codecs[llm.Responses].(protocol.Summarizer); ok {
+		r.POST("/v1/responses/compact", d.compact)
+	}
 	d.mountKept(r)
+	d.mountThreads(r)
 	r.POST("/v1/embeddings", d.serve(llm.Chat, llm.Embed))
 	get(r, "/v1/models", d.listModels(llm.Chat))
 	get(r, "/v1/models/*id", d.getModel(llm.Chat))
@@ -115,7 +120,7 @@ func family(r *http.Request) llm.Protocol {
 	if strings.HasPrefix(path, "/anthropic") || strings.HasPrefix(path, "/v1/messages") {
 		return llm.Messages
 	}
-	if strings.HasPrefix(path, "/v1/responses") {
+	if strings.HasPrefix(path, "/v1/responses") || strings.HasPrefix(path, "/v1/conversations") {
 		return llm.Responses
 	}
 	if isGoogle(r) {

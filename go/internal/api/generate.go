@@ -33,10 +33,15 @@ func (d *Door) serveIn(c *gin.Context, codec protocol.Codec, op llm.Operation, p
 	body := d.newBody()
 	defer body.release()
 	call, err := d.admit(c, codec, op, path, body)
+	asked := call.Body
 	if err == nil {
 		err = d.converse(c.Request.Context(), call)
 	}
-	if err == nil {
+	switch {
+	case err != nil:
+	case call.Head.Background && call.Head.Kept:
+		err = d.inBackground(c, call, asked, body)
+	default:
 		err = d.proxy.Serve(c.Request.Context(), c.Writer, call)
 	}
 	if err != nil {

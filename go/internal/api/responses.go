@@ -19,9 +19,9 @@ import (
 // mountKept puts the paths of answers that are kept on r.
 func (d *Door) mountKept(r gin.IRouter) {
 	const one = "/v1/responses/:id"
-	get(r, one, d.kept("", retrieve))
+	get(r, one, d.kept("", d.retrieve))
 	get(r, one+"/input_items", d.kept("/input_items", inputItems))
-	r.POST(one+"/cancel", d.kept("/cancel", cancel))
+	r.POST(one+"/cancel", d.kept("/cancel", d.cancel))
 	r.DELETE(one, d.kept("", d.forget))
 }
 
@@ -36,6 +36,9 @@ func (d *Door) converse(ctx context.Context, call *proxy.Call) error {
 		return nil
 	}
 	asked, previous, who := call.Body, call.Head.Previous, owner(call.Principal)
+	if previous != "" && call.Head.Thread != "" {
+		return exclusive()
+	}
 	if previous != "" {
 		body, provider, err := d.room.Expand(ctx, who, previous, asked)
 		switch {
@@ -50,6 +53,14 @@ func (d *Door) converse(ctx context.Context, call *proxy.Call) error {
 				return err
 			}
 		}
+	}
+	if call.Head.Thread != "" {
+		if err := d.resume(ctx, call); err != nil {
+			return err
+		}
+	}
+	if call.Head.Background && !conversation.Wants(asked) {
+		return llm.InvalidField("background", "A response in the background must be stored: 'store' cannot be false.")
 	}
 	if call.Head.Operation == llm.Generate && conversation.Wants(asked) {
 		call.Head.Kept = true
@@ -74,7 +85,8 @@ func replace(call *proxy.Call, body []byte) error {
 	if err != nil {
 		return err
 	}
-	head.Previous, head.RequestID, head.SessionID = call.Head.Previous, call.Head.RequestID, call.Head.SessionID
+	head.Previous, head.Thread = call.Head.Previous, call.Head.Thread
+	head.RequestID, head.SessionID = call.Head.RequestID, call.Head.SessionID
 	head.EstimatedInput = int64(len(body)+3) / 4
 	call.Head, call.Body = head, body
 	return nil
@@ -113,7 +125,9 @@ func (d *Door) kept(tail string, here func(c *gin.Context, rec conversation.Reco
 			d.Refuse(c.Writer, c.Request, err)
 			return
 		}
-		send(c.Writer, http.StatusOK, body)
+		if body != nil {
+			send(c.Writer, http.StatusOK, body)
+		}
 	}
 }
 
@@ -128,15 +142,35 @@ func missing(id string, err error) error {
 	return shelved(err)
 }
 
-func retrieve(c *gin.Context, rec conversation.Record) ([]byte, error) {
-	if c.Query("stream") == "true" {
+// retrieve answers with an answer, or with its stream, which is sent here.
+func (d *Door) retrieve(c *gin.Context, rec conversation.Record) ([]byte, error) {
+	if c.Query("stream") != "true" {
+		return rec.Answer, nil
+	}
+	if !rec.Streamed {
 		return nil, llm.InvalidField("stream", "Only a response made with 'background' and 'stream' can be streamed again.")
 	}
-	return rec.Answer, nil
+	from := 0
+	if text := c.Query("starting_after"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 0 {
+			return nil, llm.InvalidField("starting_after", "Invalid value for 'starting_after': expected the sequence number of an event.")
+		}
+		from = n + 1
+	}
+	d.follow(c, rec.Owner, rec.ID, from)
+	return nil, nil
 }
 
-func cancel(*gin.Context, conversation.Record) ([]byte, error) {
-	return nil, llm.Errorf(llm.Invalid, "Cannot cancel a synchronous response.")
+func (d *Door) cancel(c *gin.Context, rec conversation.Record) ([]byte, error) {
+	if !conversation.IsBackground(rec) {
+		return nil, llm.Errorf(llm.Invalid, "Cannot cancel a synchronous response.")
+	}
+	rec, err := d.room.Cancel(c.Request.Context(), rec)
+	if err != nil {
+		return nil, missing(rec.ID, err)
+	}
+	return rec.Answer, nil
 }
 
 // defaultPage and maxPage bound how many items come at once.
@@ -146,11 +180,21 @@ const (
 )
 
 func inputItems(c *gin.Context, rec conversation.Record) ([]byte, error) {
+	page, err := pageOf(c)
+	if err != nil {
+		return nil, err
+	}
+	body, err := conversation.InputItems(rec, page)
+	return body, noItem(page.After, err)
+}
+
+// pageOf is the part of a list that a query asks for.
+func pageOf(c *gin.Context) (conversation.Page, error) {
 	page := conversation.Page{After: c.Query("after"), Limit: defaultPage, Desc: true}
 	if text := c.Query("limit"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 || n > maxPage {
-			return nil, llm.InvalidField("limit", "Invalid value for 'limit': expected an integer from 1 to %d.", maxPage)
+			return page, llm.InvalidField("limit", "Invalid value for 'limit': expected an integer from 1 to %d.", maxPage)
 		}
 		page.Limit = n
 	}
@@ -159,13 +203,17 @@ func inputItems(c *gin.Context, rec conversation.Record) ([]byte, error) {
 	case "asc":
 		page.Desc = false
 	default:
-		return nil, llm.InvalidField("order", "Invalid value for 'order': expected 'asc' or 'desc'.")
+		return page, llm.InvalidField("order", "Invalid value for 'order': expected 'asc' or 'desc'.")
 	}
-	body, err := conversation.InputItems(rec, page)
+	return page, nil
+}
+
+// noItem says that a page cannot begin after an item.
+func noItem(after string, err error) error {
 	if errors.Is(err, conversation.ErrNoItem) {
-		return nil, llm.InvalidField("after", "There is no item with id '%s'.", page.After)
+		return llm.InvalidField("after", "There is no item with id '%s'.", after)
 	}
-	return body, err
+	return err
 }
 
 // forget deletes an answer.

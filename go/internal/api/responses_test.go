@@ -22,6 +22,8 @@ import (
 type shelf struct {
 	mu    sync.Mutex
 	kept  map[string]conversation.Record
+	talks map[string]*talk
+	logs  map[string][]byte
 	broke error
 	asked int // how often one was looked for
 }
@@ -57,7 +59,9 @@ func (s *shelf) DeleteResponse(_ context.Context, owner, id string) error {
 	return nil
 }
 
-func (*shelf) SweepResponses(context.Context, time.Time, int) (int64, error) { return 0, nil }
+func (*shelf) SweepResponses(context.Context, time.Time, conversation.Bounds) (conversation.Swept, error) {
+	return conversation.Swept{}, nil
+}
 
 // stateful is a gateway that speaks Responses, whose users are their keys.
 func stateful(t *testing.T, ups ...*upstream) *gateway {
@@ -200,7 +204,8 @@ func TestPagesOfInputFollowOneAnother(t *testing.T) {
 	for range 4 {
 		_, page := g.asks(t, http.MethodGet, "/v1/responses/"+made["id"].(string)+"/input_items?limit=1"+after, "")
 		for _, item := range page["data"].([]any) {
-			seen = append(seen, item.(map[string]any)["content"].(string))
+			parts := item.(map[string]any)["content"].([]any)
+			seen = append(seen, parts[0].(map[string]any)["text"].(string))
 		}
 		if page["has_more"] != true {
 			break

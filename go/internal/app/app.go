@@ -102,13 +102,18 @@ func (a *App) build(cfg *config.Config) error {
 	a.proxy = proxy.New(proxy.Options{
 		Codecs: codecs, Planner: a.router, Recorder: a.ledger, Observer: a.metrics, Log: a.log, Policy: policy(cfg),
 	})
+	memory := api.NewMemory()
 	a.room = conversation.New(conversation.Options{
-		Shelf: a.data.Store, Log: a.log, TTL: cfg.Responses.TTL, MaxBytes: int64(cfg.Responses.MaxBytes),
-		MaxKept: cfg.Responses.MaxKept,
+		Shelf: a.data.Store, Threads: a.data.Store, Runs: a.data.Store, Log: a.log, TTL: cfg.Responses.TTL, MaxBytes: int64(cfg.Responses.MaxBytes),
+		Bounds: conversation.Bounds{
+			OwnerCount: cfg.Responses.MaxKept, OwnerBytes: int64(cfg.Responses.BytesPerKey), Bytes: int64(cfg.Responses.Bytes),
+		},
+		Memory: memory, Swept: func(s conversation.Swept) { a.metrics.Removed(s.Expired, s.Evicted) },
+		MaxRuns: cfg.Responses.Background, MaxRunsPerKey: cfg.Responses.BackgroundPerKey,
 	})
 	a.door = api.New(api.Options{
 		Room: a.room, Codecs: codecs, Proxy: a.proxy, Auth: a.gate, Router: a.router, Lists: a.lists, Watch: a.metrics,
-		Log: a.log, Limits: limits(cfg),
+		Log: a.log, Limits: limits(cfg), Memory: memory,
 	})
 	a.measure()
 	return nil
@@ -118,6 +123,8 @@ func (a *App) lists() map[string]provider.Lister { return a.upstreams.Load().Lis
 
 // measure adds the figures that rooms keep by themselves.
 func (a *App) measure() {
+	a.metrics.Gauge("tokligence_background_responses", "Responses that are being made in the background.",
+		func() float64 { return float64(a.room.Running()) })
 	a.metrics.Gauge("tokligence_ledger_pending_rows", "Rows in the journal that are not in the database yet.",
 		func() float64 { return float64(a.ledger.Stats().Pending) })
 	a.metrics.Gauge("tokligence_ledger_journal_bytes", "Size of the journal on disk.",
@@ -207,6 +214,7 @@ func (a *App) Stop(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 	err := a.server.Shutdown(ctx)
+	a.room.Drain(ctx)
 	return errors.Join(err, a.close())
 }
 
@@ -223,7 +231,9 @@ func (a *App) Close() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	return errors.Join(a.server.Shutdown(ctx), a.close())
+	err := a.server.Shutdown(ctx)
+	a.room.Drain(ctx)
+	return errors.Join(err, a.close())
 }
 
 func (a *App) close() error {

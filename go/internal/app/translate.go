@@ -100,6 +100,9 @@ func TranslateRequest(cfg *config.Config, o TranslateOptions, body []byte) (out 
 		return out, err
 	}
 	req.Model, req.Stream = cmp.Or(o.Model, head.Model), o.Stream || head.Stream
+	if s, ok := t.from.(protocol.Summarizer); ok && t.to.Name() != t.from.Name() {
+		req = s.AskSummary(req)
+	}
 	to, err := t.target(req.Model)
 	if err != nil {
 		return out, err

@@ -168,6 +168,12 @@ type Responses struct {
 	TTL      time.Duration // 0 keeps none
 	MaxBytes Size          // of one with its input, and of a conversation
 	MaxKept  int           // of one API key
+
+	BytesPerKey Size // of what is kept of one API key
+	Bytes       Size // of what is kept of all
+
+	Background       int // answers that are made in the background at a time
+	BackgroundPerKey int // of them, of one API key
 }
 
 // Prices says where prices come from.

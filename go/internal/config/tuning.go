@@ -60,7 +60,7 @@ func limitKeys() []entry[Config] {
 	type c = Config
 	return []entry[c]{
 		{Key{Name: "limits.body_bytes", Default: "50MiB", Min: kib, Max: 4 * gib, Doc: "Largest request body, after unpacking. A larger one gets 413."}, func(c *c) any { return &c.Limits.BodyBytes }},
-		{Key{Name: "limits.body_memory", Default: "1GiB", Min: mib, Max: tib, Doc: "Memory for all request bodies at a time. Beyond it requests get 503."}, func(c *c) any { return &c.Limits.BodyMemory }},
+		{Key{Name: "limits.body_memory", Default: "1GiB", Min: mib, Max: tib, Doc: "Memory for all request bodies at a time, and for answers on their way to the database or in the making in the background. Beyond it requests get 503."}, func(c *c) any { return &c.Limits.BodyMemory }},
 		{Key{Name: "limits.body_idle", Default: "15s", Min: second, Max: hour, Doc: "How long a client may pause while it sends a body."}, func(c *c) any { return &c.Limits.BodyIdle }},
 		{Key{Name: "limits.header_time", Default: "10s", Min: second, Max: hour, Restart: true, Doc: "How long a client may take to send the head of a request."}, func(c *c) any { return &c.Limits.HeaderTime }},
 		{Key{Name: "limits.idle_time", Default: "2m", Min: second, Max: day, Restart: true, Doc: "How long a connection is kept open between two requests."}, func(c *c) any { return &c.Limits.IdleTime }},
@@ -78,6 +78,10 @@ func keepingKeys() []entry[Config] {
 		{Key{Name: "responses.ttl", Default: "7d", Min: 0, Max: 3650 * day, Restart: true, Doc: "How long an answer on `/v1/responses` that the gateway translates is kept in the database with its input, for `previous_response_id` and to be read again, and how long it is remembered whose an answer is that a provider keeps. Requests with `store: false` leave nothing. 0 keeps and remembers none."}, func(c *c) any { return &c.Responses.TTL }},
 		{Key{Name: "responses.max_bytes", Default: "8MiB", Min: 1024, Max: 1024 * mib, Restart: true, Doc: "Size of an answer with its input beyond which it is not kept, and of a conversation beyond which it is not continued by `previous_response_id`."}, func(c *c) any { return &c.Responses.MaxBytes }},
 		{Key{Name: "responses.max_per_key", Default: "10000", Min: 1, Max: 10_000_000, Restart: true, Doc: "How many answers on `/v1/responses` of one API key are kept or, where the provider keeps them, remembered. Beyond it the oldest are removed, every ten minutes."}, func(c *c) any { return &c.Responses.MaxKept }},
+		{Key{Name: "responses.bytes_per_key", Default: "512MiB", Min: mib, Max: tib, Restart: true, Doc: "Size of all answers and conversations on `/v1/responses` that are kept of one API key. Beyond it the oldest are removed, every ten minutes."}, func(c *c) any { return &c.Responses.BytesPerKey }},
+		{Key{Name: "responses.bytes", Default: "16GiB", Min: mib, Max: 1024 * tib, Restart: true, Doc: "Size of all that are kept, of whatever key. Beyond it the oldest are removed, every ten minutes."}, func(c *c) any { return &c.Responses.Bytes }},
+		{Key{Name: "responses.background", Default: "100", Min: 1, Max: 100_000, Restart: true, Doc: "How many answers on `/v1/responses` the gateway makes in the background at a time, for requests with `background: true`. Beyond it they get 503."}, func(c *c) any { return &c.Responses.Background }},
+		{Key{Name: "responses.background_per_key", Default: "10", Min: 1, Max: 100_000, Restart: true, Doc: "How many of these one API key may have at a time. Beyond it requests get 429."}, func(c *c) any { return &c.Responses.BackgroundPerKey }},
 		{Key{Name: "prices.file", Path: true, example: "prices.yaml", Doc: "File with prices of your own, over the built-in table."}, func(c *c) any { return &c.Prices.File }},
 	}
 }

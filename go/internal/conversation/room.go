@@ -7,13 +7,21 @@ import (
 	"time"
 )
 
-// Options are what a Room is made of. Shelf and Log are required.
+// Options are what a Room is made of. Shelf, Threads, Runs, Log, Memory
+// and Swept are required.
 type Options struct {
 	Shelf    Shelf
+	Threads  Threads
 	Log      *slog.Logger
 	TTL      time.Duration // how long an answer is kept; 0 keeps none
 	MaxBytes int64         // of one answer with its input, and of one history
-	MaxKept  int           // answers of one owner; the oldest go at the next sweep
+	Bounds   Bounds        // of what is kept; the oldest beyond them go at the next sweep
+	Memory   Memory        // that what waits for the shelf, or is being made, is taken from
+	Swept    func(s Swept) // is told what has been removed
+	Runs     Runs
+
+	MaxRuns       int // answers that are made in the background
+	MaxRunsPerKey int // of them, of one owner
 }
 
 const (
@@ -35,11 +43,15 @@ type Room struct {
 	waiting map[string]Record
 	heavy   int // of those that wait
 	queue   chan string
+
+	runs     map[string]*Run
+	making   sync.WaitGroup // of runs
+	stopping bool
 }
 
 // New returns a room. It saves once Run runs.
 func New(o Options) *Room {
-	return &Room{opts: o, waiting: make(map[string]Record), queue: make(chan string, maxWaiting)}
+	return &Room{opts: o, waiting: make(map[string]Record), queue: make(chan string, maxWaiting), runs: make(map[string]*Run)}
 }
 
 // Keeps reports whether the room keeps answers at all.
@@ -61,7 +73,7 @@ func (r *Room) keep(rec Record) {
 	if _, taken := r.waiting[rec.ID]; taken {
 		return
 	}
-	if rec.Provider != "" || r.heavy < maxHeavy {
+	if (rec.Provider != "" || r.heavy < maxHeavy) && r.opts.Memory.Take(rec.weight()) {
 		select {
 		case r.queue <- rec.ID:
 			r.waiting[rec.ID] = rec
@@ -70,6 +82,7 @@ func (r *Room) keep(rec Record) {
 			}
 			return
 		default:
+			r.opts.Memory.Give(rec.weight())
 		}
 	}
 	r.opts.Log.Error("a response is not kept: the database is behind", "id", rec.ID)
@@ -81,9 +94,15 @@ func (r *Room) gone(id string) (was bool) {
 	if was && rec.Provider == "" {
 		r.heavy--
 	}
+	if was {
+		r.opts.Memory.Give(rec.weight())
+	}
 	delete(r.waiting, id)
 	return was
 }
+
+// weight is what a record takes in memory, in bytes.
+func (rec *Record) weight() int64 { return int64(len(rec.Input) + len(rec.Answer)) }
 
 // Find returns an answer to its owner.
 func (r *Room) Find(ctx context.Context, owner, id string) (Record, error) {
@@ -96,7 +115,12 @@ func (r *Room) Find(ctx context.Context, owner, id string) (Record, error) {
 		}
 		return rec, nil
 	}
-	return r.opts.Shelf.FindResponse(ctx, owner, id, time.Now())
+	if run := r.running(owner, id); run != nil {
+		return run.Now(), nil
+	}
+	now := time.Now()
+	rec, err := r.opts.Shelf.FindResponse(ctx, owner, id, now)
+	return rec.told(now), err
 }
 
 // Delete removes an answer of its owner.
@@ -107,6 +131,9 @@ func (r *Room) Delete(ctx context.Context, owner, id string) error {
 		r.gone(id)
 	}
 	r.mu.Unlock()
+	if run := r.running(owner, id); run != nil {
+		run.Cancel()
+	}
 	err := r.opts.Shelf.DeleteResponse(ctx, owner, id)
 	if waits && rec.Owner == owner {
 		return nil
@@ -172,7 +199,9 @@ func (r *Room) save(ctx context.Context, id string) {
 }
 
 func (r *Room) sweep(ctx context.Context) {
-	if _, err := r.opts.Shelf.SweepResponses(ctx, time.Now(), r.opts.MaxKept); err != nil {
+	swept, err := r.opts.Shelf.SweepResponses(ctx, time.Now(), r.opts.Bounds)
+	r.opts.Swept(swept)
+	if err != nil {
 		r.opts.Log.Warn("old responses are not removed yet", "error", err.Error())
 	}
 }

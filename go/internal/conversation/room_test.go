@@ -35,10 +35,10 @@ func (s shelf) DeleteResponse(_ context.Context, owner, id string) error {
 	return nil
 }
 
-func (shelf) SweepResponses(context.Context, time.Time, int) (int64, error) { return 0, nil }
+func (shelf) SweepResponses(context.Context, time.Time, Bounds) (Swept, error) { return Swept{}, nil }
 
 func room(log *bytes.Buffer, s shelf) *Room {
-	return New(Options{Shelf: s, Log: slog.New(slog.NewTextHandler(log, nil)), TTL: time.Hour, MaxBytes: 1000})
+	return New(Options{Shelf: s, Log: slog.New(slog.NewTextHandler(log, nil)), TTL: time.Hour, MaxBytes: 1000, Memory: &memory{most: 1 << 30}})
 }
 
 func answered(id string) []byte {
@@ -126,6 +126,22 @@ func TestAFullRoomLosesAndSaysSo(t *testing.T) {
 	}
 }
 
+func TestWhatWaitsTakesMemory(t *testing.T) {
+	var log bytes.Buffer
+	r := room(&log, shelf{})
+	budget := &memory{most: 300}
+	r.opts.Memory = budget
+	for _, id := range []string{"resp_1", "resp_2", "resp_3"} {
+		r.Keep("a", "", []byte(`{"input":"x"}`), answered(id))
+	}
+	if used := budget.used; used == 0 || used > 300 || len(r.waiting) == 3 || !strings.Contains(log.String(), "not kept") {
+		t.Errorf("%d bytes are taken, %d wait, logged was %q", used, len(r.waiting), log.String())
+	}
+	if drained(t, r); budget.used != 0 {
+		t.Errorf("%d bytes are still taken", budget.used)
+	}
+}
+
 func TestNotes(t *testing.T) {
 	s := shelf{}
 	r := room(new(bytes.Buffer), s)
@@ -144,7 +160,7 @@ func TestNotes(t *testing.T) {
 	if len(s) != 1 {
 		t.Errorf("on the shelf are %v", s)
 	}
-	s["resp_2"] = Record{ID: "resp_2", Owner: "a", Previous: "resp_1"}
+	s["resp_2"] = Record{ID: "resp_2", Owner: "a", Previous: "resp_1", Answer: answered("resp_2")}
 	if _, _, err := r.Expand(t.Context(), "a", "resp_2", []byte(`{"input":"x"}`)); !errors.Is(err, ErrNotFound) {
 		t.Errorf("the beginning is elsewhere: %v", err)
 	}
@@ -157,7 +173,7 @@ func TestExpand(t *testing.T) {
 	drained(t, r)
 	r.Keep("a", "resp_1", []byte(`{"input":[]}`), []byte("event: response.completed\ndata: {\"response\":"+string(answered("resp_2"))+"}\n\n"))
 	got, _, err := r.Expand(t.Context(), "a", "resp_2", []byte(`{"model":"m","previous_response_id":"resp_2","input":"two","n":1e2}`))
-	want := `{"model":"m","input":[{"id":"msg_1_in_0","type":"message","role":"user","status":"completed","content":[{"type":"input_text","text":"one"}]},` +
+	want := `{"model":"m","input":[{"id":"msg_1_in_0","type":"message","status":"completed","role":"user","content":[{"type":"input_text","text":"one"}]},` +
 		`{"type":"message","id":"o"},{"type":"message","id":"o"},{"role":"user","content":"two"}],"n":1e2}`
 	if err != nil || string(got) != want {
 		t.Errorf("got  %s, %v\nwant %s", got, err, want)
@@ -165,10 +181,14 @@ func TestExpand(t *testing.T) {
 	if _, _, err := r.Expand(t.Context(), "b", "resp_2", []byte(`{}`)); !errors.Is(err, ErrNotFound) {
 		t.Errorf("another goes on from it: %v", err)
 	}
-	s["resp_1"] = Record{ID: "resp_1", Owner: "a", Previous: "resp_1"}
+	s["resp_1"] = Record{ID: "resp_1", Owner: "a", Previous: "resp_1", Answer: answered("resp_1")}
 	var words *llm.Error
 	if _, _, err := r.Expand(t.Context(), "a", "resp_1", []byte(`{}`)); !errors.As(err, &words) || words.Kind != llm.Invalid {
 		t.Errorf("a line without end: %v", err)
+	}
+	s["resp_3"] = Record{ID: "resp_3", Owner: "a", Answer: []byte(`{"id":"resp_3","status":"failed"}`)}
+	if _, _, err := r.Expand(t.Context(), "a", "resp_3", []byte(`{}`)); !errors.As(err, &words) || !strings.Contains(words.Message, "'failed'") {
+		t.Errorf("a failed answer: %v", err)
 	}
 	delete(s, "resp_1")
 	if _, _, err := r.Expand(t.Context(), "a", "resp_2", []byte(`{}`)); !errors.Is(err, ErrNotFound) {
@@ -184,11 +204,11 @@ func FuzzInput(f *testing.F) {
 		if jsonscan.Valid(input) != nil {
 			return
 		}
-		list := items(input, "resp_1")
-		if !json.Valid(list) {
-			t.Fatalf("%s became %s", input, list)
+		whole := list(items(asList(input), "1"))
+		if !json.Valid(whole) {
+			t.Fatalf("%s became %s", input, whole)
 		}
-		if _, err := InputItems(Record{Input: list}, Page{Limit: 3}); err != nil {
+		if _, err := InputItems(Record{Input: whole}, Page{Limit: 3}); err != nil {
 			t.Fatal(err)
 		}
 	})

@@ -3,10 +3,7 @@ package conversation
 import (
 	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"strconv"
+	"slices"
 	"strings"
 
 	"github.com/tokligence/tokligence-gateway/go/internal/jsonscan"
@@ -24,17 +21,46 @@ func Wants(body []byte) bool {
 // of a stream. What is not a finished answer, or too large, is not kept.
 func (r *Room) Keep(owner, previous string, body, end []byte) {
 	answer := lastAnswer(end)
-	id, _ := jsonscan.Text(jsonscan.Get(answer, "id"))
-	status, _ := jsonscan.Text(jsonscan.Get(answer, "status"))
-	if id == "" || status != "completed" && status != "incomplete" {
+	id, ok := finished(answer)
+	if !ok {
 		return
 	}
-	input := items(jsonscan.Get(body, "input"), id)
+	input := list(asked(body, id))
 	if int64(len(input)+len(answer)) > r.opts.MaxBytes {
 		r.opts.Log.Warn("a response is too large to be kept", "id", id, "bytes", len(input)+len(answer))
 		return
 	}
 	r.keep(Record{ID: id, Owner: owner, Previous: previous, Input: input, Answer: bytes.Clone(answer)})
+}
+
+// finished returns the id of an answer that has ended well.
+func finished(answer []byte) (id string, ok bool) {
+	id, ok = idOf(answer)
+	status := statusOf(answer)
+	return id, ok && (status == statusCompleted || status == statusIncomplete)
+}
+
+func idOf(answer []byte) (id string, ok bool) {
+	id, _ = jsonscan.Text(jsonscan.Get(answer, "id"))
+	return id, id != ""
+}
+
+// The statuses of answers.
+const (
+	statusCompleted  = "completed"
+	statusIncomplete = "incomplete"
+	statusFailed     = "failed"
+	statusCancelled  = "cancelled"
+)
+
+func statusOf(answer []byte) string {
+	status, _ := jsonscan.Text(jsonscan.Get(answer, "status"))
+	return status
+}
+
+// asked returns the items that the request of an answer brought itself.
+func asked(body []byte, answer string) []Item {
+	return items(asList(jsonscan.Get(body, "input")), strings.TrimPrefix(answer, "resp_")+"_in")
 }
 
 // lastAnswer returns the response object of a body or of the last event that
@@ -43,59 +69,17 @@ func lastAnswer(end []byte) []byte {
 	if jsonscan.KindOf(end) == jsonscan.Object {
 		return end
 	}
-	at := bytes.LastIndex(end, []byte("\ndata: "))
-	if at < 0 {
-		return nil
+	for len(end) > 0 {
+		line := bytes.LastIndexByte(bytes.TrimRight(end, "\r\n"), '\n') + 1
+		if data, ok := bytes.CutPrefix(end[line:], []byte("data:")); ok {
+			return jsonscan.Get(bytes.TrimSpace(data), "response")
+		}
+		end = end[:line]
+		if line == 0 {
+			break
+		}
 	}
-	data, _, _ := bytes.Cut(end[at+len("\ndata: "):], []byte("\n"))
-	return jsonscan.Get(data, "response")
-}
-
-// items returns the input of a request as an array whose items have ids.
-func items(input []byte, id string) []byte {
-	base := strings.TrimPrefix(id, "resp_")
-	if jsonscan.KindOf(input) == jsonscan.String {
-		out := append([]byte(`[{"id":"msg_`), base...)
-		out = append(out, `_in_0","type":"message","role":"user","status":"completed","content":[{"type":"input_text","text":`...)
-		return append(append(out, input...), `}]}]`...)
-	}
-	out := []byte{'['}
-	it := jsonscan.Elements(input)
-	for n := 0; it.Next(); n++ {
-		if n > 0 {
-			out = append(out, ',')
-		}
-		item := it.Value()
-		if jsonscan.KindOf(item) != jsonscan.Object {
-			out = append(out, item...)
-			continue
-		}
-		out = append(out, '{')
-		if jsonscan.IsNull(jsonscan.Get(item, "id")) {
-			out = append(append(out, `"id":"item_`...), base...)
-			out = append(strconv.AppendInt(append(out, "_in_"...), int64(n), 10), '"')
-		}
-		out = append(appendMembers(out, item, "", "id"), '}')
-	}
-	return append(out, ']')
-}
-
-// appendMembers appends the members of an object to those of the object that
-// dst ends in, but for skip, and for an idle one that is null.
-func appendMembers(dst, object []byte, skip, idle string) []byte {
-	it := jsonscan.Members(object)
-	for it.Next() {
-		name := string(it.Key())
-		if name == skip || name == idle && jsonscan.IsNull(it.Value()) {
-			continue
-		}
-		if dst[len(dst)-1] != '{' {
-			dst = append(dst, ',')
-		}
-		dst = append(jsonscan.AppendString(dst, name), ':')
-		dst = append(dst, it.Value()...)
-	}
-	return dst
+	return nil
 }
 
 // Expand returns a request with the conversation it goes on from written out
@@ -114,6 +98,9 @@ func (r *Room) Expand(ctx context.Context, owner, previous string, body []byte) 
 		case rec.Provider != "":
 			return nil, "", ErrNotFound
 		}
+		if _, ok := finished(rec.Answer); !ok {
+			return nil, "", llm.InvalidField("previous_response_id", "Previous response with id '%s' cannot be continued: its status is '%s'.", id, statusOf(rec.Answer))
+		}
 		size += int64(len(rec.Input) + len(rec.Answer))
 		if len(line) == maxHistory || size > r.opts.MaxBytes {
 			return nil, "", llm.InvalidField("previous_response_id",
@@ -122,25 +109,8 @@ func (r *Room) Expand(ctx context.Context, owner, previous string, body []byte) 
 		line = append(line, rec)
 		id = rec.Previous
 	}
-	out := append(make([]byte, 0, size+int64(len(body))), '{')
-	it := jsonscan.Members(body)
-	for it.Next() {
-		name := string(it.Key())
-		if name == "previous_response_id" {
-			continue
-		}
-		if len(out) > 1 {
-			out = append(out, ',')
-		}
-		out = append(jsonscan.AppendString(out, name), ':')
-		if name != "input" {
-			out = append(out, it.Value()...)
-			continue
-		}
-		out = appendHistory(append(out, '['), line)
-		out = append(appendElements(out, asList(it.Value())), ']')
-	}
-	return append(out, '}'), "", it.Err()
+	whole, err = after(appendHistory(append(make([]byte, 0, size), '['), line), body, "previous_response_id")
+	return whole, "", err
 }
 
 func appendHistory(dst []byte, line []Record) []byte {
@@ -149,6 +119,30 @@ func appendHistory(dst []byte, line []Record) []byte {
 		dst = appendElements(dst, jsonscan.Get(line[i].Answer, "output"))
 	}
 	return dst
+}
+
+// after returns a request whose input follows a history, which is a list
+// without its end. The member that named the history goes.
+func after(history, body []byte, name string) ([]byte, error) {
+	input := append(appendElements(history, asList(jsonscan.Get(body, "input"))), ']')
+	return with(body, name, member{"input", input})
+}
+
+// Foreground returns a request without the wish to be answered in the
+// background.
+func Foreground(body []byte) ([]byte, error) { return with(body, "background") }
+
+// IsBackground reports whether an answer was made in the background.
+func IsBackground(rec Record) bool {
+	on, _ := jsonscan.Boolean(jsonscan.Get(rec.Answer, "background"))
+	return on
+}
+
+// AskSummary returns a request that asks for a summary of its conversation.
+func AskSummary(body []byte) ([]byte, error) {
+	input := appendElements([]byte{'['}, asList(jsonscan.Get(body, "input")))
+	input = append(appendElements(input, []byte(`[{"type":"compaction_trigger"}]`)), ']')
+	return with(body, "", member{"input", input})
 }
 
 // asList returns an input as a list.
@@ -172,61 +166,43 @@ func appendElements(dst, list []byte) []byte {
 	return dst
 }
 
-// Page is a part of a list.
-type Page struct {
-	After string // id of the item before the first, "" none
-	Limit int    // from 1 to 100
-	Desc  bool   // latest first
+// member is one of an object.
+type member struct {
+	name  string
+	value []byte // JSON
 }
 
-// inputList is the answer to a question for input items.
-type inputList struct {
-	Object  string            `json:"object"`
-	Data    []json.RawMessage `json:"data"`
-	FirstID *string           `json:"first_id"`
-	LastID  *string           `json:"last_id"`
-	HasMore bool              `json:"has_more"`
+// object is one that is being written.
+type object struct{ out []byte }
+
+func (o *object) put(name string, value []byte) {
+	if len(o.out) > 1 {
+		o.out = append(o.out, ',')
+	}
+	o.out = append(append(jsonscan.AppendString(o.out, name), ':'), value...)
 }
 
-// ErrNoItem says that a page is to begin after an item that is not there.
-var ErrNoItem = errors.New("no such item")
-
-// InputItems writes a page of the items of an answer's own request.
-func InputItems(rec Record, p Page) ([]byte, error) {
-	list := inputList{Object: "list", Data: []json.RawMessage{}}
-	it := jsonscan.Elements(rec.Input)
-	var all []json.RawMessage
+// with returns an object without one member, "" none, and with others set.
+func with(whole []byte, without string, set ...member) ([]byte, error) {
+	size := len(whole)
+	for _, m := range set {
+		size += len(m.name) + len(m.value) + len(`"":,`)
+	}
+	to := object{out: append(make([]byte, 0, size), '{')}
+	it := jsonscan.Members(whole)
 	for it.Next() {
-		all = append(all, json.RawMessage(it.Value()))
-	}
-	if p.Desc {
-		for i, j := 0, len(all)-1; i < j; i, j = i+1, j-1 {
-			all[i], all[j] = all[j], all[i]
+		name, value := string(it.Key()), it.Value()
+		if name == without {
+			continue
 		}
-	}
-	if p.After != "" {
-		at := -1
-		for i, item := range all {
-			if itemID(item) == p.After {
-				at = i
-			}
+		if at := slices.IndexFunc(set, func(m member) bool { return m.name == name }); at >= 0 {
+			value = set[at].value
+			set = slices.Delete(slices.Clone(set), at, at+1)
 		}
-		if at < 0 {
-			return nil, fmt.Errorf("after %q: %w", p.After, ErrNoItem)
-		}
-		all = all[at+1:]
+		to.put(name, value)
 	}
-	if len(all) > p.Limit {
-		all, list.HasMore = all[:p.Limit], true
+	for _, m := range set {
+		to.put(m.name, m.value)
 	}
-	if len(all) > 0 {
-		first, last := itemID(all[0]), itemID(all[len(all)-1])
-		list.Data, list.FirstID, list.LastID = all, &first, &last
-	}
-	return json.Marshal(list)
-}
-
-func itemID(item []byte) string {
-	id, _ := jsonscan.Text(jsonscan.Get(item, "id"))
-	return id
+	return append(to.out, '}'), it.Err()
 }

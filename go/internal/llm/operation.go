@@ -9,6 +9,7 @@ const (
 	CountTokens Operation = "count_tokens"
 	Embed       Operation = "embed"
 	ListModels  Operation = "list_models"
+	Compact     Operation = "compact" // a conversation into fewer words
 )
 
 // The operations that are only passed on.
@@ -38,7 +39,7 @@ func Untold() []Operation {
 // Of others only a report tells.
 func (o Operation) Textual() bool {
 	switch o {
-	case Generate, Embed, Complete, "":
+	case Generate, Embed, Complete, Compact, "":
 		return true
 	default:
 		return false

@@ -29,6 +29,7 @@ type Metrics struct {
 	findings   *prometheus.CounterVec
 	refused    *prometheus.CounterVec
 	loops      *prometheus.CounterVec
+	removed    *prometheus.CounterVec
 	streams    prometheus.Gauge
 }
 
@@ -84,6 +85,9 @@ func New() *Metrics {
 		loops: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tokligence_loops_total", Help: "Calls in which an agent repeated itself, by what was done.",
 		}, []string{"action"}),
+		removed: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tokligence_responses_removed_total", Help: "Kept responses and conversations that were removed, by why.",
+		}, []string{"reason"}),
 		streams: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "tokligence_open_streams", Help: "Streams that are being answered.",
 		}),
@@ -93,7 +97,7 @@ func New() *Metrics {
 		ConstLabels: prometheus.Labels{"version": version.Version()},
 	}, func() float64 { return 1 })
 	m.registry.MustRegister(
-		attempts, tokens, firstToken, duration, m.findings, m.refused, m.loops, m.streams, build,
+		attempts, tokens, firstToken, duration, m.findings, m.refused, m.loops, m.removed, m.streams, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	return m
@@ -144,6 +148,13 @@ func (m *Metrics) Found(findings []llm.Finding) {
 
 // Looped counts a call whose agent repeated itself.
 func (m *Metrics) Looped(action guard.Action) { m.loops.WithLabelValues(string(action)).Inc() }
+
+// Removed counts kept responses and conversations that have expired, and those
+// that were evicted to stay within the bounds.
+func (m *Metrics) Removed(expired, evicted int64) {
+	m.removed.WithLabelValues("expired").Add(float64(expired))
+	m.removed.WithLabelValues("evicted").Add(float64(evicted))
+}
 
 // Streams counts streams that begin (1) or end (-1).
 func (m *Metrics) Streams(delta int) { m.streams.Add(float64(delta)) }

@@ -36,6 +36,10 @@ type Head struct {
 	// goes on as it comes, however large it is.
 	Unread bool
 
+	// Compaction says that the model is to sum the conversation up, and in
+	// what the summary goes to the client.
+	Compaction Compaction
+
 	Boundary string // of a multipart body; "" where the body is JSON
 
 	RequestID string // ours; set after Peek, for error bodies that carry it
@@ -44,14 +48,26 @@ type Head struct {
 	// answers that must name a number before the upstream does.
 	EstimatedInput int64
 
-	Body     []byte // the request, given to a writer whose answers repeat its settings
-	Previous string // id of the answer that the request goes on from, "" none
-	Kept     bool   // the gateway keeps the answer; set after Peek
+	Body       []byte // the request, given to a writer whose answers repeat its settings
+	Previous   string // id of the answer that the request goes on from, "" none
+	Kept       bool   // the gateway keeps the answer; set after Peek
+	Background bool   // the answer is made while nobody waits for it
+	Thread     string // id of the conversation object that the answer is added to, "" none
 
 	ModelAt   Span // of the value of "model", empty if absent
 	OptionsAt Span // of the value of "stream_options", empty if absent
 	HistoryAt Span // of the list that holds the conversation, empty if absent
 }
+
+// Compaction is the form in which a client gets a summary.
+type Compaction uint8
+
+// The forms.
+const (
+	NoCompaction     Compaction = iota
+	CompactionItem              // the one item of an ordinary answer
+	CompactionObject            // an object of its own
+)
 
 // Span is a range of byte offsets in a body.
 type Span struct{ Start, End int }

@@ -133,3 +133,12 @@ type Reframer interface {
 	// reads. A nil frame is the end of a complete answer.
 	Reframe(frame []byte, verdict Verdict) []byte
 }
+
+// Summarizer is a codec whose requests may end in the wish to have the
+// conversation summed up. Where the head of such a request says so, its writer
+// makes what the client expects of the model's words.
+type Summarizer interface {
+	// AskSummary puts the wish into words for models that know no such
+	// wish. Any other request it returns as it is.
+	AskSummary(req *llm.Request) *llm.Request
+}

@@ -24,6 +24,8 @@ func suffix(op llm.Operation, name llm.Protocol) string {
 		return "/messages/count_tokens"
 	case place{llm.CountTokens, llm.Responses}:
 		return "/responses/input_tokens"
+	case place{llm.Compact, llm.Responses}:
+		return "/responses/compact"
 	case place{llm.Embed, llm.Chat}:
 		return "/embeddings"
 	case place{llm.Generate, llm.Gemini}, place{llm.CountTokens, llm.Gemini}, place{llm.Embed, llm.Gemini}, place{llm.ListModels, llm.Gemini}:
@@ -69,7 +71,7 @@ func plainSuffix(op llm.Operation) string {
 }
 
 // pasted are ends of addresses that people copy from an example call.
-var pasted = [...]string{"/chat/completions", "/responses/input_tokens", "/responses", "/embeddings", "/messages/count_tokens", "/messages", "/models"}
+var pasted = [...]string{"/chat/completions", "/responses/input_tokens", "/responses/compact", "/responses", "/embeddings", "/messages/count_tokens", "/messages", "/models"}
 
 // versioned matches a last path segment such as v1, v4 or v1beta.
 var versioned = regexp.MustCompile(`^v[0-9]+((alpha|beta)[0-9]*)?$`)

@@ -151,6 +151,7 @@ func (p *Preset) speaks(only []llm.Protocol) map[llm.Operation][]llm.Protocol {
 	if slices.Contains(out[llm.Generate], llm.Responses) {
 		out = maps.Clone(out)
 		out[llm.Recall] = []llm.Protocol{llm.Plain} // who makes responses may keep them
+		out[llm.Compact] = []llm.Protocol{llm.Responses}
 	}
 	return out
 }

@@ -25,6 +25,7 @@ type Call struct {
 	Body      []byte      // as received; never modified
 	Pin       string      // provider that holds this conversation's state
 	Started   time.Time
+	Translate bool // even where the upstream speaks the client's protocol
 
 	// Estimate guesses the prompt's tokens. It is asked only where the call
 	// is decoded; until then Head.EstimatedInput is a rough guess.
@@ -35,12 +36,17 @@ type Call struct {
 	// must not hold on to the bytes, nor block. Nil keeps nothing.
 	Keep func(end []byte)
 
+	// Ended is given the end of an answer that is whole, translated or not,
+	// before it leaves, as Keep is. It may wait, but not for long.
+	Ended func(end []byte)
+
 	// Note is told which provider gives the client's answer in the provider's
 	// own words, and under which id, before the client sees the id. It must
 	// not block. Nil notes nothing.
 	Note func(provider, id string)
 
 	decoded *decoded
+	tried   int // attempts so far: a call may be served anew in another form
 }
 
 // decoded is a call in the neutral form, or why it has none.
@@ -82,6 +88,13 @@ func (c *Call) names() (*protocol.NameMap, error) {
 		d.named = true
 	}
 	return d.names, d.namesErr
+}
+
+// ended tells the end of an answer.
+func (c *Call) ended(end []byte) {
+	if c.Ended != nil {
+		c.Ended(end)
+	}
 }
 
 func (c *Call) query(p *Policy) route.Query {

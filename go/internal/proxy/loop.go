@@ -20,7 +20,7 @@ import (
 // is to be told finds the words at the end of its history.
 func (p *Proxy) look(c *Call, policy *Policy, plan []route.Candidate) (guard.Run, error) {
 	at := c.Head.HistoryAt
-	if c.Head.Operation != llm.Generate || c.Principal.MayLoop || at.Empty() {
+	if c.Head.Operation != llm.Generate || c.Head.Compaction != protocol.NoCompaction || c.Principal.MayLoop || at.Empty() {
 		return guard.Run{}, nil
 	}
 	name := c.Codec.Name()
@@ -85,6 +85,7 @@ func (p *Proxy) endTurn(ans *answer, c *Call, rec *ledger.Record, run guard.Run)
 	if c.Keep != nil {
 		c.Keep(out)
 	}
+	c.ended(out)
 	ans.prepare(http.StatusOK, h)
 	_, _ = ans.Write(out)
 	ans.flush()

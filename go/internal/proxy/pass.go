@@ -87,6 +87,7 @@ func (t *try) passLast(meter protocol.Meter, frame []byte) *llm.Error {
 	if err := t.settle(len(frame)); err != nil {
 		return t.fail(meter, err)
 	}
+	t.call.ended(frame)
 	_, _ = t.ans.Write(frame)
 	return nil
 }
@@ -155,6 +156,7 @@ func (t *try) passBody(body io.Reader, header http.Header) *llm.Error {
 	if failure := t.settle(len(whole)); failure != nil {
 		return failure
 	}
+	t.call.ended(whole)
 	kind := "application/json"
 	if t.call.Head.Verbatim {
 		kind = cmp.Or(header.Get("Content-Type"), kind)

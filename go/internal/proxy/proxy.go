@@ -126,7 +126,7 @@ func (p *Proxy) Serve(ctx context.Context, w http.ResponseWriter, c *Call) error
 func (p *Proxy) tryAll(ctx context.Context, ans *answer, c *Call, rec *ledger.Record, plan []route.Candidate) error {
 	var failure *llm.Error
 	turns := turns{plan: plan}
-	for n := 0; ; n++ {
+	for {
 		i, pause := turns.next(p.planner, ans.policy)
 		if i < 0 || pause > 0 && !sleep(ctx, pause) {
 			break
@@ -135,9 +135,10 @@ func (p *Proxy) tryAll(ctx context.Context, ans *answer, c *Call, rec *ledger.Re
 		t := &try{
 			proxy: p, call: c, cand: *cand, ans: ans, record: rec, started: time.Now(),
 			row: ledger.Attempt{
-				N: n, Provider: cand.Provider.Name(), Prices: cand.Prices, Protocol: cand.Protocol, Model: cand.Target.Model,
+				N: c.tried, Provider: cand.Provider.Name(), Prices: cand.Prices, Protocol: cand.Protocol, Model: cand.Target.Model,
 			},
 		}
+		c.tried++
 		failure = t.run(ctx)
 		if failure == nil || !ans.abandon() {
 			return nil

@@ -22,6 +22,9 @@ func (t *try) relayEvents(body io.Reader, header http.Header, streamed bool, nam
 	reader := t.proxy.codecs[t.cand.Protocol].NewReader(body, streamed, from)
 	head := t.call.Head
 	head.Body = t.call.Body
+	if !t.sumsUp() {
+		head.Compaction = protocol.NoCompaction
+	}
 	r := &eventRelay{try: t, names: names, writer: t.call.Codec.NewWriter(head)}
 	for {
 		ev, err := reader.Next()
@@ -167,6 +170,7 @@ func (r *eventRelay) finish(header http.Header, contentType string) *llm.Error {
 	if t.call.Keep != nil {
 		t.call.Keep(r.out)
 	}
+	t.call.ended(r.out)
 	_, _ = t.ans.Write(r.out)
 	return nil
 }

@@ -95,7 +95,7 @@ func outcomeOf(t *try, err *llm.Error) ledger.Outcome {
 
 // exchange sends the request and carries the answer back.
 func (t *try) exchange(ctx context.Context, watch *clientWatch) *llm.Error {
-	translate := t.cand.Translate || t.cand.Protocol != t.call.Codec.Name()
+	translate := t.call.Translate || t.cand.Translate || t.cand.Protocol != t.call.Codec.Name()
 	var (
 		req   *provider.Request
 		names *protocol.NameMap
@@ -170,6 +170,9 @@ func (t *try) encode() (*provider.Request, *protocol.NameMap, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	if s, ok := t.call.Codec.(protocol.Summarizer); ok && t.sumsUp() {
+		req = s.AskSummary(req)
+	}
 	body, findings, err := t.encodeFor(req)
 	if err != nil {
 		return nil, nil, err
@@ -188,6 +191,19 @@ func (t *try) found(findings []llm.Finding) error {
 		return Strictly(findings, t.cand.Protocol)
 	}
 	return nil
+}
+
+// sumsUp reports whether the model is asked for a summary in words. One that
+// speaks the client's protocol knows the wish, if its answer has the form.
+func (t *try) sumsUp() bool {
+	switch t.call.Head.Compaction {
+	case protocol.CompactionObject:
+		return true
+	case protocol.CompactionItem:
+		return t.cand.Protocol != t.call.Codec.Name()
+	case protocol.NoCompaction:
+	}
+	return false
 }
 
 // Strictly refuses what a translation would lose.

@@ -35,7 +35,7 @@ func (s *snapshot) chooseBuiltin(
 		switch {
 		case owner == nil || standIn == "":
 			return to(s.sole, model, "*", "the only provider configured")
-		case q.Operation == llm.Generate || q.Operation == llm.CountTokens:
+		case q.Operation == llm.Generate || q.Operation == llm.CountTokens || q.Operation == llm.Compact:
 			return to(s.sole, standIn, fam.pattern, "the only provider with a key; its default model stands in")
 		}
 	}

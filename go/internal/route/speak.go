@@ -55,6 +55,8 @@ func operationName(op llm.Operation) string {
 		return "text generation"
 	case llm.CountTokens:
 		return "token counting"
+	case llm.Compact:
+		return "compaction"
 	case llm.Embed:
 		return "embeddings"
 	case llm.ListModels:

@@ -22,6 +22,10 @@ type responseRow struct {
 	Input     []byte
 	Answer    []byte
 	ExpiresUS int64 `gorm:"column:expires_us"`
+	LeaseUS   int64 `gorm:"column:lease_us"`
+	Streamed  bool
+	Cancelled bool
+	Size      int64
 }
 
 // TableName implements gorm's tabler.
@@ -32,6 +36,7 @@ func (s *Store) SaveResponse(ctx context.Context, r conversation.Record) error {
 	row := responseRow{
 		ID: storable(r.ID), Owner: storable(r.Owner), Provider: storable(r.Provider), Previous: storable(r.Previous),
 		Input: present(r.Input), Answer: present(r.Answer), ExpiresUS: micros(r.Expires),
+		LeaseUS: leaseOf(r), Streamed: r.Streamed, Size: int64(len(r.Input) + len(r.Answer)),
 	}
 	err := s.transact(ctx, func(tx *gorm.DB) error {
 		if row.Provider == "" {
@@ -65,7 +70,7 @@ func (s *Store) FindResponse(ctx context.Context, owner, id string, now time.Tim
 	}
 	return conversation.Record{
 		ID: row.ID, Owner: row.Owner, Provider: row.Provider, Previous: row.Previous, Input: row.Input, Answer: row.Answer,
-		Expires: fromMicros(row.ExpiresUS),
+		Expires: fromMicros(row.ExpiresUS), Lease: leased(row.LeaseUS), Streamed: row.Streamed, Cancelled: row.Cancelled,
 	}, nil
 }
 
@@ -77,25 +82,41 @@ func (s *Store) DeleteResponse(ctx context.Context, owner, id string) error {
 	return unshelved("delete response", err)
 }
 
-// beyond finds the oldest responses of each owner beyond a number.
+// beyond finds the oldest of a kind beyond the bounds. Answers and
+// conversations count together.
 const beyond = `id IN (SELECT id FROM (
-	SELECT id, ROW_NUMBER() OVER (PARTITION BY owner ORDER BY expires_us DESC, id DESC) AS place FROM responses
-) AS placed WHERE place > ?)`
+	SELECT id, kind, ROW_NUMBER() OVER own AS place, SUM(size) OVER own AS owned, SUM(size) OVER every AS held FROM (
+		SELECT id, 'response' AS kind, owner, size, expires_us FROM responses
+		UNION ALL SELECT id, 'conversation', owner, size, expires_us FROM conversations
+	) AS kept
+	WINDOW own AS (PARTITION BY owner ORDER BY expires_us DESC, id DESC), every AS (ORDER BY expires_us DESC, id DESC)
+) AS placed WHERE kind = ? AND (place > ? OR owned > ? OR held > ?))`
 
-// SweepResponses removes what has expired and the oldest of each owner beyond
-// so many, and returns how many it was.
-func (s *Store) SweepResponses(ctx context.Context, now time.Time, most int) (int64, error) {
-	var gone int64
+// SweepResponses removes answers and conversations that have expired, and the
+// oldest beyond the bounds.
+func (s *Store) SweepResponses(ctx context.Context, now time.Time, b conversation.Bounds) (conversation.Swept, error) {
+	var swept conversation.Swept
 	err := s.transact(ctx, func(tx *gorm.DB) error {
-		old := tx.Where("expires_us <= ?", micros(now)).Delete(new(responseRow))
-		if old.Error != nil {
-			return old.Error
+		for _, row := range []any{new(responseRow), new(threadRow)} {
+			old := tx.Where("expires_us <= ?", micros(now)).Delete(row)
+			if old.Error != nil {
+				return old.Error
+			}
+			swept.Expired += old.RowsAffected
 		}
-		many := tx.Where(beyond, most).Delete(new(responseRow))
-		gone = old.RowsAffected + many.RowsAffected
-		return many.Error
+		for kind, row := range map[string]any{"response": new(responseRow), "conversation": new(threadRow)} {
+			many := tx.Where(beyond, kind, b.OwnerCount, b.OwnerBytes, b.Bytes).Delete(row)
+			if many.Error != nil {
+				return many.Error
+			}
+			swept.Evicted += many.RowsAffected
+		}
+		return nil
 	})
-	return gone, unshelved("sweep responses", err)
+	if err != nil {
+		swept = conversation.Swept{} // the transaction has undone it
+	}
+	return swept, unshelved("sweep responses", err)
 }
 
 // unshelved returns an error as the room of answers knows it.

@@ -3,10 +3,15 @@ package store
 import (
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/tokligence/tokligence-gateway/go/internal/conversation"
 )
+
+// roomy are bounds that nothing here reaches.
+var roomy = conversation.Bounds{OwnerCount: 100, OwnerBytes: 1 << 40, Bytes: 1 << 40}
 
 func TestResponses(t *testing.T) {
 	onBoth(t, func(t *testing.T, open opener) {
@@ -32,10 +37,10 @@ func TestResponses(t *testing.T) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
-		if n, err := s.SweepResponses(ctx, at(9), 5); n != 0 || err != nil {
+		if n, err := s.SweepResponses(ctx, at(9), roomy); n != (conversation.Swept{}) || err != nil {
 			t.Errorf("swept %d, %v before the time", n, err)
 		}
-		if n, err := s.SweepResponses(ctx, at(10), 5); n != 1 || err != nil {
+		if n, err := s.SweepResponses(ctx, at(10), roomy); n != (conversation.Swept{Expired: 1}) || err != nil {
 			t.Errorf("swept %d, %v", n, err)
 		}
 		if err := s.SaveResponse(ctx, rec); err != nil {
@@ -78,7 +83,9 @@ func TestOldestResponsesGo(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if n, err := s.SweepResponses(ctx, at(9), 2); n != 1 || err != nil {
+		two := roomy
+		two.OwnerCount = 2
+		if n, err := s.SweepResponses(ctx, at(9), two); n != (conversation.Swept{Evicted: 1}) || err != nil {
 			t.Errorf("swept %d, %v", n, err)
 		}
 		if _, err := s.FindResponse(ctx, "a", "resp_2", at(9)); !errors.Is(err, conversation.ErrNotFound) {
@@ -89,8 +96,53 @@ func TestOldestResponsesGo(t *testing.T) {
 				t.Errorf("%s: %v", id, err)
 			}
 		}
-		if n, err := s.SweepResponses(ctx, at(9), 2); n != 0 || err != nil {
+		if n, err := s.SweepResponses(ctx, at(9), two); n != (conversation.Swept{}) || err != nil {
 			t.Errorf("swept %d again, %v", n, err)
+		}
+	})
+}
+
+// What takes too many bytes goes, the oldest first, whatever it is and whose.
+func TestLargestStoresAreBounded(t *testing.T) {
+	onBoth(t, func(t *testing.T, open opener) {
+		s, ctx := migrated(t, open), t.Context()
+		left := func() string {
+			var ids []string
+			err := s.read.Raw("SELECT id FROM responses UNION ALL SELECT id FROM conversations ORDER BY id").Scan(&ids).Error
+			if err != nil {
+				t.Fatal(err)
+			}
+			return strings.Join(ids, " ")
+		}
+		for i, owner := range []string{"a", "b", "a", "b", "a"} {
+			id := strconv.Itoa(i)
+			body, expires := []byte(strings.Repeat("x", 100)), at(20+i)
+			if i == 2 {
+				thread := conversation.Thread{ID: id, Owner: owner, Created: at(1), Expires: expires}
+				if err := s.SaveThread(ctx, thread, []conversation.Item{{ID: "i", Body: body}}); err != nil {
+					t.Fatal(err)
+				}
+				continue
+			}
+			if err := s.SaveResponse(ctx, conversation.Record{ID: id, Owner: owner, Input: body[:50], Answer: body[50:], Expires: expires}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, c := range []struct {
+			owner, all int64
+			evicted    int64
+			left       string
+		}{
+			{300, 500, 0, "0 1 2 3 4"},
+			{299, 500, 1, "1 2 3 4"},
+			{300, 399, 1, "2 3 4"},
+			{300, 299, 1, "3 4"},
+			{99, 500, 2, ""},
+		} {
+			n, err := s.SweepResponses(ctx, at(9), conversation.Bounds{OwnerCount: 9, OwnerBytes: c.owner, Bytes: c.all})
+			if got := left(); n.Evicted != c.evicted || err != nil || got != c.left {
+				t.Errorf("beyond %d and %d: %d went, %q are left, %v", c.owner, c.all, n.Evicted, got, err)
+			}
 		}
 	})
 }

@@ -86,7 +86,7 @@ func (r *response) append(dst, output []byte, end ending) []byte {
 		dst = append(dst, `,"completed_at":`...)
 		dst = strconv.AppendInt(dst, end.finished.Unix(), 10)
 	}
-	dst = append(dst, `,"background":false,"error":`...)
+	dst = append(strconv.AppendBool(append(dst, `,"background":`...), r.echo.background), `,"error":`...)
 	if end.status == statusFailed {
 		dst = append(dst, `{"code":`...)
 		dst = jsonscan.AppendString(dst, end.code)

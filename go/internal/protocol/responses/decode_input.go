@@ -87,6 +87,9 @@ func (d *decoder) item(at *protocol.Path, it *item) error {
 	case itemTools:
 		return d.toolList(at.Member("tools"), it.tools)
 	}
+	if done, err := d.summary(at, it); done || err != nil {
+		return err
+	}
 	if err := it.checkCall(at); err != nil {
 		return err
 	}
@@ -105,7 +108,7 @@ func (d *decoder) item(at *protocol.Path, it *item) error {
 // ofUser reports whether an item that is kept as it came is the user's.
 func ofUser(kind string) bool {
 	switch kind {
-	case "mcp_approval_response", "computer_call_output", "compaction_trigger", "item_reference":
+	case "mcp_approval_response", "computer_call_output", itemTrigger, "item_reference":
 		return true
 	}
 	return false

@@ -11,14 +11,15 @@ import (
 // echo is what an answer repeats of its request: JSON values on one line.
 type echo struct {
 	instructions, metadata, parallel, reasoning, temperature, text, toolChoice, tools, topP, truncation string
-	previous                                                                                            string
+	previous, thread                                                                                    string
+	background                                                                                          bool
 	stored                                                                                              bool
 }
 
 // readEcho reads what the answer to a request repeats. What was not said is
 // answered as OpenAI's default, or as null where the model has its own.
 func readEcho(head protocol.Head) echo {
-	e := echo{previous: "null", stored: head.Kept}
+	e := echo{previous: "null", stored: head.Kept, background: head.Background}
 	it := jsonscan.Members(head.Body)
 	for it.Next() {
 		if jsonscan.IsNull(it.Value()) {
@@ -30,6 +31,9 @@ func readEcho(head protocol.Head) echo {
 	}
 	if head.Previous != "" {
 		e.previous = string(jsonscan.AppendString(nil, head.Previous))
+	}
+	if head.Thread != "" {
+		e.thread = string(append(jsonscan.AppendString([]byte(`{"id":`), head.Thread), '}'))
 	}
 	e.instructions = cmp.Or(e.instructions, "null")
 	e.metadata = cmp.Or(e.metadata, "{}")
@@ -113,6 +117,9 @@ func filled(object string, members ...string) string {
 // appendFirst writes the members before the service tier.
 func (e *echo) appendFirst(dst []byte) []byte {
 	dst = append(append(dst, `,"parallel_tool_calls":`...), e.parallel...)
+	if e.thread != "" {
+		dst = append(append(dst, `,"conversation":`...), e.thread...)
+	}
 	dst = append(append(dst, `,"previous_response_id":`...), e.previous...)
 	return append(append(dst, `,"reasoning":`...), e.reasoning...)
 }

@@ -18,6 +18,9 @@ func (*Codec) Peek(op llm.Operation, body []byte) (protocol.Head, error) {
 		}
 		if name == "input" {
 			head.HistoryAt = at
+			if endsInTrigger(value) {
+				head.Compaction = protocol.CompactionItem
+			}
 		}
 		if jsonscan.IsNull(value) {
 			return nil
@@ -37,6 +40,9 @@ func peekMember(head *protocol.Head, name string, value []byte) error {
 	case "stream":
 		head.Stream, ok = jsonscan.Boolean(value)
 		want = "a boolean"
+	case "background":
+		head.Background, ok = jsonscan.Boolean(value)
+		want = "a boolean"
 	case "max_output_tokens":
 		var n int64
 		n, ok = jsonscan.Int(value)
@@ -45,6 +51,12 @@ func peekMember(head *protocol.Head, name string, value []byte) error {
 	case "prompt_cache_key":
 		head.SessionID, ok = jsonscan.Text(value)
 		want = "a string"
+	case "conversation":
+		if jsonscan.KindOf(value) == jsonscan.Object {
+			value = jsonscan.Get(value, "id")
+		}
+		head.Thread, ok = jsonscan.Text(value)
+		want = "a string or an object with an id"
 	case "previous_response_id":
 		head.Previous, ok = jsonscan.Text(value)
 		want = "a string"

@@ -33,6 +33,8 @@ const (
 	itemSearch       = "tool_search_call"
 	itemSearchOutput = "tool_search_output"
 	itemTools        = "additional_tools"
+	itemCompaction   = "compaction"
+	itemTrigger      = "compaction_trigger"
 )
 
 // The names of tools that have a type instead of a name.

@@ -52,7 +52,11 @@ type openBlock struct {
 
 // NewWriter writes an answer as the head says: a stream or one body.
 func (c *Codec) NewWriter(head protocol.Head) protocol.EventWriter {
-	return &writer{sealer: c.sealer, head: head, resp: response{maxTokens: head.MaxTokens, echo: readEcho(head)}}
+	w := &writer{sealer: c.sealer, head: head, resp: response{maxTokens: head.MaxTokens, echo: readEcho(head)}}
+	if head.Compaction != protocol.NoCompaction {
+		return &condenser{writer: w}
+	}
+	return w
 }
 
 // Append appends what the client sees of an event.

@@ -184,6 +184,36 @@ for (const up of upstreams) {
   });
 }
 
+test('a conversation', async () => {
+  const made = await openai.conversations.create({ metadata: { topic: 'demo' }, items: [{ role: 'user', content: 'Hello' }] });
+  const stream = openai.responses.stream({ model: 'messages-case-01-plain', input: 'And now?', conversation: made.id });
+  assert.equal((await stream.finalResponse()).conversation.id, made.id);
+  const said = [];
+  for await (const item of openai.conversations.items.list(made.id, { order: 'asc', limit: 1 })) said.push(item.content[0].text);
+  assert.deepEqual(said, ['Hello', 'And now?', '你好，世界！🚀 Hello.']);
+  assert.equal((await openai.conversations.delete(made.id)).deleted, true);
+  await assert.rejects(openai.conversations.retrieve(made.id), OpenAI.NotFoundError);
+});
+
+test('an answer in the background', async () => {
+  const ask = { model: 'messages-case-01-plain', input: 'Hello', background: true };
+  let r = await openai.responses.create(ask);
+  assert.equal(r.status, 'queued');
+  while (r.status === 'queued' || r.status === 'in_progress') {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    r = await openai.responses.retrieve(r.id);
+  }
+  assert.deepEqual([r.status, r.output_text], ['completed', '你好，世界！🚀 Hello.']);
+  const all = [];
+  for await (const event of await openai.responses.create({ ...ask, stream: true })) all.push(event);
+  const id = all[0].response.id;
+  const rest = [];
+  for await (const event of await openai.responses.retrieve(id, { stream: true, starting_after: 3 })) rest.push(event);
+  assert.deepEqual(rest, all.slice(4));
+  const again = openai.responses.stream({ response_id: id, starting_after: 0 });
+  assert.equal((await again.finalResponse()).output_text, '你好，世界！🚀 Hello.');
+});
+
 test('embeddings, base64 by default and floats', async () => {
   const r = await openai.embeddings.create({ model: 'chat-embed', input: ['a', 'b'] });
   assert.deepEqual(r.data.map((d) => Array.from(d.embedding)), [[0.5, -0.25], [0.125, 1]]);

@@ -5,6 +5,7 @@ GATEWAY_URL and GATEWAY_KEY say where it is.
 
 import json
 import os
+import time
 
 import anthropic
 import openai
@@ -152,6 +153,36 @@ def test_anthropic_error_in_mid_stream(up):
         ANTHROPIC.messages.stream(model=f"{up}-midway", max_tokens=100, messages=HELLO) as stream,
     ):
         stream.get_final_message()
+
+
+def test_a_conversation():
+    made = OPENAI.conversations.create(metadata={"topic": "demo"}, items=[{"role": "user", "content": "Hello"}])
+    r = OPENAI.responses.create(model="messages-case-01-plain", input="And now?", conversation=made.id)
+    assert r.conversation.id == made.id
+    said = [item.content[0].text for item in OPENAI.conversations.items.list(made.id, order="asc", limit=1)]
+    assert said == ["Hello", "And now?", TEXT]
+    assert OPENAI.conversations.delete(made.id).deleted
+    with pytest.raises(openai.NotFoundError):
+        OPENAI.conversations.retrieve(made.id)
+
+
+def test_an_answer_in_the_background():
+    r = OPENAI.responses.create(model="messages-case-01-plain", input="Hello", background=True)
+    assert r.status == "queued"
+    while r.status in ("queued", "in_progress"):
+        time.sleep(0.01)
+        r = OPENAI.responses.retrieve(r.id)
+    assert (r.status, r.output_text) == ("completed", TEXT)
+    events = list(OPENAI.responses.create(model="messages-case-01-plain", input="Hello", background=True, stream=True))
+    again = OPENAI.responses.retrieve(events[0].response.id, stream=True, starting_after=3)
+    assert [e.sequence_number for e in again] == [e.sequence_number for e in events[4:]]
+
+
+def test_a_summary():
+    r = OPENAI.responses.compact(model="messages-case-01-plain", input="Hello")
+    assert r.object == "response.compaction" and r.output[-1].type == "compaction"
+    more = OPENAI.responses.create(model="messages-case-01-plain", input=[r.output[-1].model_dump(exclude_none=True)], store=False)
+    assert more.output_text == TEXT
 
 
 def test_embeddings():

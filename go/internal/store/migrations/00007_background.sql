@@ -1,0 +1,9 @@
+-- Answers that are made in the background, and how much each answer takes.
+-- +goose Up
+ALTER TABLE responses ADD COLUMN lease_us BIGINT NOT NULL DEFAULT 0; -- until when who makes it is alive; 0 it has ended
+ALTER TABLE responses ADD COLUMN streamed BOOLEAN NOT NULL DEFAULT FALSE; -- its events are kept
+ALTER TABLE responses ADD COLUMN cancelled BOOLEAN NOT NULL DEFAULT FALSE; -- it is to be stopped
+ALTER TABLE responses ADD COLUMN events BYTEA NOT NULL DEFAULT ''; -- frames of the stream, once it has ended
+ALTER TABLE responses ADD COLUMN size BIGINT NOT NULL DEFAULT 0; -- of input, answer and events, in bytes
+
+UPDATE responses SET size = LENGTH(input) + LENGTH(answer);
