@@ -45,8 +45,8 @@ var errStopping = errors.New("the gateway is shutting down")
 type Work func(ctx context.Context, w io.Writer)
 
 // Start makes an answer in the background. Begun is the first events of its
-// stream; the body is the client's own.
-func (r *Room) Start(ctx context.Context, owner, previous string, body, begun []byte, streamed bool, work Work) (*Run, error) {
+// stream; the body is the client's own. The record is as it was at first.
+func (r *Room) Start(ctx context.Context, owner, previous string, body, begun []byte, streamed bool, work Work) (Record, error) {
 	answer := bytes.Clone(lastAnswer(begun))
 	id, _ := idOf(answer)
 	rec := Record{
@@ -54,22 +54,22 @@ func (r *Room) Start(ctx context.Context, owner, previous string, body, begun []
 		Streamed: streamed, Lease: time.Now().Add(leaseTime), Expires: time.Now().Add(r.opts.TTL),
 	}
 	if int64(len(rec.Input)) > r.opts.MaxBytes {
-		return nil, llm.InvalidField("input", "The input is larger than the %d bytes that this gateway keeps (responses.max_bytes).", r.opts.MaxBytes)
+		return rec, llm.InvalidField("input", "The input is larger than the %d bytes that this gateway keeps (responses.max_bytes).", r.opts.MaxBytes)
 	}
 	life, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	run := newRun(rec, logFactor*r.opts.MaxBytes, r.opts.Memory, cancel)
 	rec.Answer = run.Now().Answer
 	if err := r.enter(run); err != nil {
 		cancel(err)
-		return nil, err
+		return rec, err
 	}
 	if err := r.opts.Shelf.SaveResponse(ctx, rec); err != nil {
 		cancel(err)
 		r.leave(run)
-		return nil, err
+		return rec, err
 	}
 	go r.tend(life, run, work)
-	return run, nil
+	return rec, nil
 }
 
 // enter gives an answer a place among those in the making.
