@@ -37,7 +37,7 @@ func (d *Door) inBackground(c *gin.Context, call *proxy.Call, asked []byte, body
 		return err
 	}
 	memory := body.handOver()
-	run, err := d.room.Start(c.Request.Context(), owner(call.Principal), call.Head.Previous, asked, begun, streamed,
+	rec, err := d.room.Start(c.Request.Context(), owner(call.Principal), call.Head.Previous, asked, begun, streamed,
 		func(ctx context.Context, w io.Writer) {
 			defer memory.release()
 			d.make(ctx, w, call)
@@ -46,7 +46,6 @@ func (d *Door) inBackground(c *gin.Context, call *proxy.Call, asked []byte, body
 		memory.release()
 		return shelved(err)
 	}
-	rec := run.Now()
 	if streamed {
 		d.follow(c, rec.Owner, rec.ID, 0)
 		return nil

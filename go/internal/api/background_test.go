@@ -53,6 +53,18 @@ func (s *shelf) CancelResponse(_ context.Context, owner, id string) error {
 	return s.broke
 }
 
+func (s *shelf) ClaimResponse(_ context.Context, owner, id string) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	rec := s.kept[id]
+	if rec.Owner != owner || !rec.Owed {
+		return false, s.broke
+	}
+	rec.Owed = false
+	s.kept[id] = rec
+	return true, s.broke
+}
+
 func (s *shelf) ResponseEvents(_ context.Context, _, id string) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -25,9 +25,11 @@ func (d *Door) elsewhere(c *gin.Context, who identity.Principal, rec conversatio
 		Query: queryOf(r, "stream", "starting_after", "include", "include[]", "include_obfuscation", "after", "before", "limit", "order"),
 		Head: protocol.Head{
 			Operation: llm.Recall, RequestID: RequestID(c.Writer), Verbatim: true,
+			Owed:   rec.Owed,
 			Stream: r.Method == http.MethodGet && c.Query("stream") == "true",
 		},
 	}
+	call.Claim = func() bool { return d.room.Claim(r.Context(), rec) }
 	var err error
 	if call.Path, err = below(rec.ID, tail); err == nil {
 		err = d.proxy.Serve(r.Context(), c.Writer, call)

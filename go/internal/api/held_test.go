@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/tokligence/tokligence-gateway/go/internal/ledger"
@@ -255,5 +256,48 @@ func TestAProviderThatKeepsNothing(t *testing.T) {
 		if status, got := g.asks(t, method, "/v1/responses/"+made["id"].(string), ""); status != 404 || len(up.heard()) > 0 {
 			t.Errorf("%s: %d %v", method, status, got)
 		}
+	}
+}
+
+// What an answer in the background has used is booked once, when a look at it
+// shows its end.
+func TestWhatAProviderMakesLaterIsBooked(t *testing.T) {
+	for name, query := range map[string]string{"whole": "", "streamed": "?stream=true"} {
+		t.Run(name, func(t *testing.T) {
+			up := newKeeper("openai")
+			var ended atomic.Bool
+			up.do = func(ctx context.Context, req *provider.Request) (*http.Response, error) {
+				body := `{"id":"resp_1","object":"response","status":"queued","model":"gpt-5","output":[],"error":null,"usage":null}`
+				if ended.Load() {
+					body = `{"id":"resp_1","object":"response","status":"completed","model":"gpt-5-x","output":[],"error":null,"usage":` +
+						`{"input_tokens":7,"input_tokens_details":{"cached_tokens":2},"output_tokens":3,"output_tokens_details":{"reasoning_tokens":1},"total_tokens":10}}`
+				}
+				if req.Stream {
+					return answer(200, `data: {"type":"response.completed","response":`+body+"}\n\n", "Content-Type", "text/event-stream")(ctx, req)
+				}
+				return answer(200, body)(ctx, req)
+			}
+			g := stateful(t, &up.upstream)
+			g.asks(t, http.MethodPost, "/v1/responses", `{"model":"gpt-5","input":"one","background":true}`)
+			g.asks(t, http.MethodGet, "/v1/responses/resp_1", "")
+			ended.Store(true)
+			for range 3 {
+				if status := g.ask(t, http.MethodGet, "/v1/responses/resp_1"+query, nil, "Authorization", "Bearer a").status; status != 200 {
+					t.Fatalf("read: %d", status)
+				}
+			}
+			rows := g.drained(t)
+			slices.SortFunc(rows, func(a, b ledger.Entry) int { return a.Started.Compare(b.Started) })
+			var used []int64
+			for _, row := range rows {
+				used = append(used, row.Usage.InputTotal()+row.Usage.OutputTotal())
+			}
+			if want := []int64{0, 0, 10, 0, 0}; !slices.Equal(used, want) {
+				t.Fatalf("booked are %v, want %v", used, want)
+			}
+			if u := rows[2].Usage; u.CacheRead.N != 2 || u.Reasoning.N != 1 || u.Source != llm.Reported || rows[2].ModelServed != "gpt-5-x" {
+				t.Errorf("the row is %+v", rows[2])
+			}
+		})
 	}
 }

@@ -65,7 +65,7 @@ func (d *Door) converse(ctx context.Context, call *proxy.Call) error {
 	if call.Head.Operation == llm.Generate && conversation.Wants(asked) {
 		call.Head.Kept = true
 		call.Keep = func(end []byte) { d.room.Keep(who, previous, asked, end) }
-		call.Note = func(provider, id string) { d.room.Note(who, provider, id) }
+		call.Note = func(provider, id string, owed bool) { d.room.Note(who, provider, id, owed) }
 	}
 	return nil
 }

@@ -12,7 +12,8 @@ import (
 )
 
 // Runs is where answers in the making are written down, so that other
-// instances know of them and none is forgotten when its own one dies.
+// instances know of them and none is forgotten when its own one dies, or
+// booked twice.
 type Runs interface {
 	// BeatResponse says that who makes an answer is alive until lease, and
 	// what there is of it. It reports whether anybody still wants it.
@@ -20,14 +21,17 @@ type Runs interface {
 	EndResponse(ctx context.Context, id string, answer, events []byte) error
 	CancelResponse(ctx context.Context, owner, id string) error
 	ResponseEvents(ctx context.Context, owner, id string) ([]byte, error)
+
+	// ClaimResponse is true for the first who asks of an answer that is owed.
+	ClaimResponse(ctx context.Context, owner, id string) (mine bool, err error)
 }
 
 const (
 	beatPause   = 5 * time.Second  // between two signs of life
 	leaseTime   = 30 * time.Second // after the last of which an answer is given up
 	lookPause   = time.Second      // between two looks at another instance's answer
-	endTries    = 5                // to write an end down
-	endPause    = 2 * time.Second  // between them
+	endPatience = 5 * time.Minute  // to write an end down
+	endPause    = 2 * time.Second  // between two tries
 	logFactor   = 4                // a stream is so many times larger than its answer
 	partingTime = 5 * time.Second  // for answers to end when the gateway stops
 )
@@ -41,8 +45,8 @@ var errStopping = errors.New("the gateway is shutting down")
 type Work func(ctx context.Context, w io.Writer)
 
 // Start makes an answer in the background. Begun is the first events of its
-// stream; the body is the client's own.
-func (r *Room) Start(ctx context.Context, owner, previous string, body, begun []byte, streamed bool, work Work) (*Run, error) {
+// stream; the body is the client's own. The record is as it was at first.
+func (r *Room) Start(ctx context.Context, owner, previous string, body, begun []byte, streamed bool, work Work) (Record, error) {
 	answer := bytes.Clone(lastAnswer(begun))
 	id, _ := idOf(answer)
 	rec := Record{
@@ -50,22 +54,22 @@ func (r *Room) Start(ctx context.Context, owner, previous string, body, begun []
 		Streamed: streamed, Lease: time.Now().Add(leaseTime), Expires: time.Now().Add(r.opts.TTL),
 	}
 	if int64(len(rec.Input)) > r.opts.MaxBytes {
-		return nil, llm.InvalidField("input", "The input is larger than the %d bytes that this gateway keeps (responses.max_bytes).", r.opts.MaxBytes)
+		return rec, llm.InvalidField("input", "The input is larger than the %d bytes that this gateway keeps (responses.max_bytes).", r.opts.MaxBytes)
 	}
 	life, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	run := newRun(rec, logFactor*r.opts.MaxBytes, r.opts.Memory, cancel)
 	rec.Answer = run.Now().Answer
 	if err := r.enter(run); err != nil {
 		cancel(err)
-		return nil, err
+		return rec, err
 	}
 	if err := r.opts.Shelf.SaveResponse(ctx, rec); err != nil {
 		cancel(err)
 		r.leave(run)
-		return nil, err
+		return rec, err
 	}
 	go r.tend(life, run, work)
-	return run, nil
+	return rec, nil
 }
 
 // enter gives an answer a place among those in the making.
@@ -146,18 +150,17 @@ func (r *Room) beat(ctx context.Context, run *Run) {
 // lease is over.
 func (r *Room) finish(run *Run) {
 	answer, events := run.Now().Answer, run.events()
-	for n := 1; ; n++ {
+	for last := time.Now().Add(endPatience); ; time.Sleep(endPause) {
 		ctx, cancel := context.WithTimeout(context.Background(), shelfTime)
 		err := r.opts.Runs.EndResponse(ctx, run.record.ID, answer, events)
 		cancel()
 		if err == nil || errors.Is(err, ErrNotFound) { // deleted meanwhile
 			return
 		}
-		if n == endTries || r.closing() {
+		if r.closing() || time.Now().After(last) {
 			r.opts.Log.Error("a background response is not kept", "id", run.record.ID, "error", err.Error())
 			return
 		}
-		time.Sleep(endPause)
 	}
 }
 
@@ -262,10 +265,10 @@ func (r *Room) Drain(ctx context.Context) {
 // it depends on whether anybody still makes it.
 func (rec Record) told(now time.Time) Record {
 	switch {
+	case rec.Cancelled: // whatever has become of it since
+		rec.Answer = ended(rec.Answer, statusCancelled, nil)
 	case rec.Lease.IsZero():
 		return rec
-	case rec.Cancelled:
-		rec.Answer = ended(rec.Answer, statusCancelled, nil)
 	case !rec.Lease.After(now):
 		rec.Answer = ended(rec.Answer, statusFailed, errorWords("server_error", "The gateway stopped before this response had ended."))
 	default:

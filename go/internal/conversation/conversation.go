@@ -21,6 +21,7 @@ type Record struct {
 	Input    []byte // JSON array of the items of its own request
 	Answer   []byte // JSON object as the client has seen it
 	Expires  time.Time
+	Owed     bool // a provider keeps it, and what it used is not booked yet
 
 	// Of an answer that is made in the background:
 	Lease     time.Time // until when who makes it is alive; zero: it has ended

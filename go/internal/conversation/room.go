@@ -32,6 +32,8 @@ const (
 	shelfTime    = 10 * time.Second // for one change of the shelf
 	maxHistory   = 1000             // answers in one line
 	closingTries = 5 * time.Second  // for what still waits at the end
+	claimTime    = 2 * time.Second  // to learn who books what an answer used
+	claimPause   = 5 * time.Millisecond
 )
 
 // Room keeps answers. Saving never waits for the shelf: what is on its way is
@@ -57,11 +59,39 @@ func New(o Options) *Room {
 // Keeps reports whether the room keeps answers at all.
 func (r *Room) Keeps() bool { return r.opts.TTL > 0 }
 
-// Note keeps whose an answer is that a provider keeps.
-func (r *Room) Note(owner, provider, id string) {
+// Note keeps whose an answer is that a provider keeps. Owed says that it is
+// still to be made, and what it uses to be booked.
+func (r *Room) Note(owner, provider, id string, owed bool) {
 	if len(id) <= maxID {
-		r.keep(Record{ID: id, Owner: owner, Provider: provider})
+		r.keep(Record{ID: id, Owner: owner, Provider: provider, Owed: owed})
 	}
+}
+
+// Claim is true for one of all who are to book what an answer has used that a
+// provider keeps. It is lost if the claimant dies before it has booked.
+func (r *Room) Claim(ctx context.Context, rec Record) bool {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), claimTime)
+	defer cancel()
+	for r.waits(rec.ID) {
+		select {
+		case <-time.After(claimPause):
+		case <-ctx.Done():
+			return false
+		}
+	}
+	mine, err := r.opts.Runs.ClaimResponse(ctx, rec.Owner, rec.ID)
+	if err != nil {
+		r.opts.Log.Warn("what a response has used is not booked yet", "id", rec.ID, "error", err.Error())
+	}
+	return mine
+}
+
+// waits reports whether a record is still on its way to the shelf.
+func (r *Room) waits(id string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, waits := r.waiting[id]
+	return waits
 }
 
 // keep puts a record on its way. One that finds no place is lost, which is

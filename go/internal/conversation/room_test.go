@@ -100,7 +100,7 @@ func TestAFullRoomLosesAndSaysSo(t *testing.T) {
 	keep := func(r *Room, n int) {
 		r.Keep("a", "", []byte(`{"input":"x"}`), answered("resp_"+strconv.Itoa(n)))
 	}
-	note := func(r *Room, n int) { r.Note("a", "openai", "resp_"+strconv.Itoa(n)) }
+	note := func(r *Room, n int) { r.Note("a", "openai", "resp_"+strconv.Itoa(n), false) }
 	for name, c := range map[string]struct {
 		put  func(r *Room, n int)
 		most int
@@ -145,9 +145,9 @@ func TestWhatWaitsTakesMemory(t *testing.T) {
 func TestNotes(t *testing.T) {
 	s := shelf{}
 	r := room(new(bytes.Buffer), s)
-	r.Note("a", "openai", "resp_1")
-	r.Note("b", "openai", "resp_1") // who had the id first keeps it
-	r.Note("a", "openai", strings.Repeat("x", maxID+1))
+	r.Note("a", "openai", "resp_1", false)
+	r.Note("b", "openai", "resp_1", false) // who had the id first keeps it
+	r.Note("a", "openai", strings.Repeat("x", maxID+1), false)
 	for _, place := range []string{"waiting", "saved"} {
 		if _, provider, err := r.Expand(t.Context(), "a", "resp_1", []byte(`{"input":"x"}`)); provider != "openai" || err != nil {
 			t.Errorf("%s: %q, %v", place, provider, err)

@@ -52,6 +52,7 @@ type Head struct {
 	Previous   string // id of the answer that the request goes on from, "" none
 	Kept       bool   // the gateway keeps the answer; set after Peek
 	Background bool   // the answer is made while nobody waits for it
+	Owed       bool   // of what is recalled: its usage is still to be told; set after Peek
 	Thread     string // id of the conversation object that the answer is added to, "" none
 
 	ModelAt   Span // of the value of "model", empty if absent

@@ -142,3 +142,7 @@ type Summarizer interface {
 	// wish. Any other request it returns as it is.
 	AskSummary(req *llm.Request) *llm.Request
 }
+
+// Deferrer is a Meter of a protocol whose answers may be made later: what they
+// use is told then.
+type Deferrer interface{ Deferred() bool }

@@ -42,8 +42,13 @@ type Call struct {
 
 	// Note is told which provider gives the client's answer in the provider's
 	// own words, and under which id, before the client sees the id. It must
-	// not block. Nil notes nothing.
-	Note func(provider, id string)
+	// not block. Owed says that the answer is still to be made and will tell
+	// what it uses when it is recalled. Nil notes nothing.
+	Note func(provider, id string, owed bool)
+
+	// Claim is asked before what a recalled answer has used is booked: it is
+	// true for one call only. Nil never is.
+	Claim func() bool
 
 	decoded *decoded
 	tried   int // attempts so far: a call may be served anew in another form

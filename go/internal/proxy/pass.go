@@ -144,6 +144,10 @@ func (t *try) passBody(body io.Reader, header http.Header) *llm.Error {
 	t.first()
 	meter := t.call.Codec.NewMeter(t.call.Head)
 	verdict := meter.Observe(whole)
+	if d, ok := meter.(protocol.Deferrer); ok {
+		used := meter.Usage()
+		t.owed = d.Deferred() && used.Empty() && t.call.Note != nil
+	}
 	t.note(meter)
 	t.measure(meter)
 	if verdict == protocol.Failure {
@@ -189,13 +193,16 @@ func (t *try) note(meter protocol.Meter) {
 	}
 	if id := meter.Meta().ID; id != "" {
 		t.noted = true
-		t.call.Note(t.row.Provider, id)
+		t.call.Note(t.row.Provider, id, t.owed)
 	}
 }
 
 // measure takes over what the meter has seen.
 func (t *try) measure(meter protocol.Meter) {
 	t.row.Usage, t.row.Stop = meter.Usage(), meter.Stop()
+	if t.call.Head.Owed && !t.row.Usage.Empty() && (t.call.Claim == nil || !t.call.Claim()) {
+		t.row.Usage = llm.Usage{} // another call has booked it
+	}
 	t.served(meter.Meta())
 }
 

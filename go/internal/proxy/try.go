@@ -37,6 +37,7 @@ type try struct {
 	inputs   int   // to embed
 	drained  bool
 	noted    bool
+	owed     bool        // what the answer uses is told when it is recalled
 	closing  atomic.Bool // the gateway is shutting down and waits no longer
 
 	requestID string // of the upstream's own
@@ -289,7 +290,7 @@ func (t *try) estimate(outcome ledger.Outcome) {
 		*u = llm.Usage{} // a count is the answer, nothing was used
 		return
 	}
-	if outcome == ledger.Failed || t.row.Status/100 != 2 {
+	if t.owed || outcome == ledger.Failed || t.row.Status/100 != 2 {
 		return
 	}
 	if outcome != ledger.Complete && u.Source == llm.Reported {

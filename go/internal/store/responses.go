@@ -25,6 +25,7 @@ type responseRow struct {
 	LeaseUS   int64 `gorm:"column:lease_us"`
 	Streamed  bool
 	Cancelled bool
+	Owed      bool
 	Size      int64
 }
 
@@ -36,7 +37,7 @@ func (s *Store) SaveResponse(ctx context.Context, r conversation.Record) error {
 	row := responseRow{
 		ID: storable(r.ID), Owner: storable(r.Owner), Provider: storable(r.Provider), Previous: storable(r.Previous),
 		Input: present(r.Input), Answer: present(r.Answer), ExpiresUS: micros(r.Expires),
-		LeaseUS: leaseOf(r), Streamed: r.Streamed, Size: int64(len(r.Input) + len(r.Answer)),
+		LeaseUS: leaseOf(r), Streamed: r.Streamed, Owed: r.Owed, Size: int64(len(r.Input) + len(r.Answer)),
 	}
 	err := s.transact(ctx, func(tx *gorm.DB) error {
 		if row.Provider == "" {
@@ -70,7 +71,7 @@ func (s *Store) FindResponse(ctx context.Context, owner, id string, now time.Tim
 	}
 	return conversation.Record{
 		ID: row.ID, Owner: row.Owner, Provider: row.Provider, Previous: row.Previous, Input: row.Input, Answer: row.Answer,
-		Expires: fromMicros(row.ExpiresUS), Lease: leased(row.LeaseUS), Streamed: row.Streamed, Cancelled: row.Cancelled,
+		Expires: fromMicros(row.ExpiresUS), Lease: leased(row.LeaseUS), Streamed: row.Streamed, Cancelled: row.Cancelled, Owed: row.Owed,
 	}, nil
 }
 

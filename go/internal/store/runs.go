@@ -79,3 +79,14 @@ func (s *Store) ResponseEvents(ctx context.Context, owner, id string) ([]byte, e
 	row, err := in[eventsRow](s.read.WithContext(ctx)).first("id = ? AND owner = ?", storable(id), storable(owner))
 	return row.Events, unshelved("read response", err)
 }
+
+// ClaimResponse settles who books what an answer of its owner has used.
+func (s *Store) ClaimResponse(ctx context.Context, owner, id string) (bool, error) {
+	err := s.transact(ctx, func(tx *gorm.DB) error {
+		return some(tx.Model(new(responseRow)).Where("id = ? AND owner = ? AND owed", storable(id), storable(owner)).Update("owed", false))
+	})
+	if errors.Is(err, identity.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, unshelved("claim response", err)
+}

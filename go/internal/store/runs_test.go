@@ -2,6 +2,9 @@ package store
 
 import (
 	"errors"
+	"strconv"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/tokligence/tokligence-gateway/go/internal/conversation"
@@ -61,6 +64,42 @@ func TestResponsesInTheMaking(t *testing.T) {
 			if wanted, err := s.BeatResponse(ctx, id, at(9), nil); wanted || err != nil {
 				t.Errorf("%s is wanted: %v, %v", id, wanted, err)
 			}
+		}
+	})
+}
+
+// What an answer has used is booked by one of several instances.
+func TestOneClaimsAResponse(t *testing.T) {
+	onBoth(t, func(t *testing.T, open opener) {
+		s, ctx := migrated(t, open), t.Context()
+		for _, owed := range []bool{true, false} {
+			rec := conversation.Record{ID: "resp_" + strconv.FormatBool(owed), Owner: "a", Provider: "p", Expires: at(50), Owed: owed}
+			if err := s.SaveResponse(ctx, rec); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := s.FindResponse(ctx, "a", rec.ID, at(9)); err != nil || got.Owed != owed {
+				t.Errorf("found %+v, %v", got, err)
+			}
+		}
+		var claims atomic.Int32
+		var wait sync.WaitGroup
+		for _, s := range []*Store{s, open()} {
+			for range 4 {
+				wait.Go(func() {
+					for _, c := range [][2]string{{"b", "resp_true"}, {"a", "resp_true"}, {"a", "resp_false"}} {
+						mine, err := s.ClaimResponse(ctx, c[0], c[1])
+						if err != nil {
+							t.Error(err)
+						}
+						if mine {
+							claims.Add(1)
+						}
+					}
+				})
+			}
+		}
+		if wait.Wait(); claims.Load() != 1 {
+			t.Errorf("claimed %d times", claims.Load())
 		}
 	})
 }

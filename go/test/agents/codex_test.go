@@ -17,6 +17,12 @@ func codexVersions() []string { return []string{"codex-0.55.0", "codex-0.169.0"}
 // further settings.
 func codex(t *testing.T, d *daemon.Daemon, version, dir, model string, more ...string) outcome {
 	t.Helper()
+	return codexAs(t, d, "gw", version, dir, model, more...)
+}
+
+// codexAs is codex whose provider has a name that Codex may know.
+func codexAs(t *testing.T, d *daemon.Daemon, name, version, dir, model string, more ...string) outcome {
+	t.Helper()
 	home := t.TempDir()
 	config := ""
 	if model != "" {
@@ -26,7 +32,7 @@ func codex(t *testing.T, d *daemon.Daemon, version, dir, model string, more ...s
 model_provider = "gw"
 check_for_update_on_startup = false
 [model_providers.gw]
-name = "gw"
+name = "%s"
 base_url = "%s/v1"
 env_key = "GW_KEY"
 wire_api = "responses"
@@ -34,7 +40,7 @@ request_max_retries = 2
 stream_max_retries = 2
 [analytics]
 enabled = false
-`, d.URL)
+`, name, d.URL)
 	write(t, filepath.Join(home, "config.toml"), []byte(config))
 	o := client(t, version, "codex", dir, []string{"CODEX_HOME=" + home, "GW_KEY=" + daemon.Key},
 		"exec", "--skip-git-repo-check", "--json", "--sandbox", "danger-full-access", "--", "Make the colour in notes.txt blue.")

@@ -87,7 +87,7 @@ func TestGoClientWithAConversation(t *testing.T) {
 	})
 	var said []string
 	for pages.Next() {
-		said = append(said, string(pages.Current().Role)+" "+pages.Current().Content.OfMessageContentArray[0].Text)
+		said = append(said, pages.Current().Role+" "+pages.Current().Content.OfMessageContentArray[0].Text)
 	}
 	if err := pages.Err(); err != nil || len(said) != 3 || said[0] != "user Hello" || said[1] != "user And now?" || said[2] != "assistant "+plain {
 		t.Errorf("it holds %q, %v", said, err)

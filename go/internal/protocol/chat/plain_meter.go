@@ -120,6 +120,7 @@ func (m *plainMeter) past() bool {
 func (m *plainMeter) again(data []byte) protocol.Verdict {
 	switch textOf(jsonscan.Get(data, "type")) {
 	case "response.completed", "response.incomplete", "response.failed", "response.cancelled":
+		m.recalled(jsonscan.Get(data, "response"))
 		m.stop.Reason = llm.StopEnd
 		return protocol.Last
 	case "error": // the stream may end with it
@@ -131,6 +132,7 @@ func (m *plainMeter) again(data []byte) protocol.Verdict {
 // read takes over the usage, in whichever shape it is told.
 func (m *plainMeter) read(body []byte) bool {
 	if m.past() {
+		m.recalled(body)
 		return false
 	}
 	v := jsonscan.Get(body, "usage")
@@ -146,6 +148,30 @@ func (m *plainMeter) read(body []byte) bool {
 		return true
 	}
 	return m.tokens(v)
+}
+
+// recalled reads what a response has used that was made after the call for it
+// had been answered, once it has ended.
+func (m *plainMeter) recalled(response []byte) {
+	switch textOf(jsonscan.Get(response, "status")) {
+	case "completed", "incomplete", "failed", "cancelled":
+	default:
+		return
+	}
+	v := jsonscan.Get(response, "usage")
+	if !m.head.Owed || jsonscan.KindOf(v) != jsonscan.Object {
+		return
+	}
+	var t tally
+	count(&t.prompt, jsonscan.Get(v, "input_tokens"))
+	count(&t.completion, jsonscan.Get(v, "output_tokens"))
+	t.details(jsonscan.Get(v, "input_tokens_details"), &t.cached, &t.audioIn, &t.imageIn)
+	t.details(jsonscan.Get(v, "output_tokens_details"), nil, &t.audioOut, &t.imageOut)
+	m.usage = t.classes()
+	var c chunk
+	if c.read(response) == nil {
+		m.note(&c)
+	}
 }
 
 // tokens reads the usage of images and audio: sums, and what they consist of.

@@ -19,7 +19,8 @@ type meter struct {
 	content bool // the client has been given some
 	tools   bool
 	refused bool
-	seq     int // events seen
+	later   bool // the answer is still to be made
+	seq     int  // events seen
 }
 
 // NewMeter watches the answer to a request with this head.
@@ -31,6 +32,9 @@ func (m *meter) Meta() llm.Meta   { return m.meta }
 func (m *meter) Usage() llm.Usage { return m.usage }
 func (m *meter) Stop() llm.Stop   { return m.stop }
 func (m *meter) Err() *llm.Error  { return m.err }
+
+// Deferred implements protocol.Deferrer.
+func (m *meter) Deferred() bool { return m.later }
 
 // Observe looks at one frame, or at a whole body.
 func (m *meter) Observe(frame []byte) protocol.Verdict {
@@ -133,6 +137,7 @@ func (m *meter) terminal(status string, response []byte) protocol.Verdict {
 		}
 		return protocol.Failure
 	}
+	m.later = status == statusQueued || status == statusInProgress
 	m.stop = readStop(status, response, m.tools, m.refused)
 	return protocol.Last
 }

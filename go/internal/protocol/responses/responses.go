@@ -51,4 +51,5 @@ const (
 	statusIncomplete = "incomplete"
 	statusFailed     = "failed"
 	statusInProgress = "in_progress"
+	statusQueued     = "queued"
 )

@@ -3,6 +3,7 @@
 ALTER TABLE responses ADD COLUMN lease_us BIGINT NOT NULL DEFAULT 0; -- until when who makes it is alive; 0 it has ended
 ALTER TABLE responses ADD COLUMN streamed BOOLEAN NOT NULL DEFAULT FALSE; -- its events are kept
 ALTER TABLE responses ADD COLUMN cancelled BOOLEAN NOT NULL DEFAULT FALSE; -- it is to be stopped
+ALTER TABLE responses ADD COLUMN owed BOOLEAN NOT NULL DEFAULT FALSE; -- a provider keeps it and what it used is not booked
 ALTER TABLE responses ADD COLUMN events BYTEA NOT NULL DEFAULT ''; -- frames of the stream, once it has ended
 ALTER TABLE responses ADD COLUMN size BIGINT NOT NULL DEFAULT 0; -- of input, answer and events, in bytes
 
