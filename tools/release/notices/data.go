@@ -36,6 +36,12 @@ var embedded = []data{
 			"https://hg.mozilla.org/projects/nss/raw-file/tip/lib/ckfw/builtins/certdata.txt",
 		nil,
 	},
+	{
+		"Time zones",
+		"The table of time zones is the one that Go ships, made from the database of\n" +
+			"IANA (https://www.iana.org/time-zones), which is in the public domain.",
+		nil,
+	},
 }
 
 func (d data) print(w io.Writer) error {
