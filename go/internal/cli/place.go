@@ -32,7 +32,6 @@ func (c *command) takePlace(cfg *config.Config, f serveFlags) (*place, error) {
 	if !f.detached {
 		return at, nil
 	}
-	service.Detach()
 	at.record = service.Record{PID: os.Getpid(), Version: version.Version(), Started: time.Now().UTC()}
 	var err error
 	at.claim, err = service.NewClaim(cfg.DataDir, f.pidFile, at.record)

@@ -17,6 +17,7 @@ import (
 	"github.com/tokligence/tokligence-gateway/go/internal/app"
 	"github.com/tokligence/tokligence-gateway/go/internal/config"
 	"github.com/tokligence/tokligence-gateway/go/internal/logging"
+	"github.com/tokligence/tokligence-gateway/go/internal/service"
 	"github.com/tokligence/tokligence-gateway/go/internal/version"
 )
 
@@ -54,6 +55,9 @@ func placeFlags(cmd *cobra.Command) {
 // serve runs the daemon: until SIGTERM, SIGINT or the death of the parent. A
 // second signal cuts the calls in flight.
 func (c *command) serve(cmd *cobra.Command, f serveFlags) (err error) {
+	if f.detached {
+		service.Detach()
+	}
 	cfg, err := c.load(cmd)
 	if err != nil {
 		return err

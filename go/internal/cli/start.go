@@ -30,7 +30,7 @@ func (c *command) startCommand() *cobra.Command {
 			if !f.detach {
 				return c.serve(cmd, serveFlags{})
 			}
-			cfg, err := c.load(cmd)
+			cfg, err := config.Load(c.configOptions(cmd)) // the daemon tells of warnings
 			if err != nil {
 				return err
 			}

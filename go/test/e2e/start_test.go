@@ -334,3 +334,24 @@ func TestStatusOfAnother(t *testing.T) {
 		t.Errorf("stop: %s", said)
 	}
 }
+
+// TestStartTooSlow says so, and the gateway goes on starting with nobody to
+// listen to it.
+func TestStartTooSlow(t *testing.T) {
+	t.Parallel()
+	d := background(t, "TOKLIGENCE_NO_SUCH_THING=1") // it has something to say
+	said := d.Exec(t, "gateway", "start", "--wait", "1ms")
+	if said.Code != 1 || !containsAll(said.Err, "not ready yet after 1ms", "gateway status") {
+		t.Errorf("exit code %d: %s", said.Code, said.Err)
+	}
+	eventually(t, 30*time.Second, "it comes up all the same", func() bool { return d.Exec(t, "gateway", "status").Code == 0 })
+}
+
+// TestStartWarnsOnce passes on what the daemon says of the configuration.
+func TestStartWarnsOnce(t *testing.T) {
+	t.Parallel()
+	d := background(t, "TOKLIGENCE_NO_SUCH_THING=1")
+	if said := d.Exec(t, "gateway", "start"); said.Code != 0 || strings.Count(said.Err, "TOKLIGENCE_NO_SUCH_THING") != 1 {
+		t.Errorf("exit code %d: %s", said.Code, said.Err)
+	}
+}
