@@ -57,6 +57,16 @@ func tell(t *testing.T, d *daemon.Daemon, code int, args ...string) (f found) {
 	return f
 }
 
+// knownDead waits until a daemon that dies has let go of its record.
+func knownDead(t *testing.T, d *daemon.Daemon) {
+	t.Helper()
+	eventually(t, 10*time.Second, "it is known to be dead", func() bool {
+		var s found
+		said := d.Exec(t, "gateway", "status", "--json")
+		return json.Unmarshal([]byte(said.Out), &s) == nil && s.State == "stopped" && said.Code == 1
+	})
+}
+
 func TestStart(t *testing.T) {
 	t.Parallel()
 	d := background(t)
@@ -114,10 +124,7 @@ func TestStartAfterCrash(t *testing.T) {
 	if err := syscall.Kill(first.PID, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, 5*time.Second, "it is dead", func() bool { return ended(first.PID) })
-	if s := tell(t, d, 1, "status"); s.State != "stopped" {
-		t.Errorf("after a crash: %+v", s)
-	}
+	knownDead(t, d)
 	bystander := exec.Command("sleep", "60")
 	if err := bystander.Start(); err != nil {
 		t.Fatal(err)
@@ -353,5 +360,23 @@ func TestStartWarnsOnce(t *testing.T) {
 	d := background(t, "TOKLIGENCE_NO_SUCH_THING=1")
 	if said := d.Exec(t, "gateway", "start"); said.Code != 0 || strings.Count(said.Err, "TOKLIGENCE_NO_SUCH_THING") != 1 {
 		t.Errorf("exit code %d: %s", said.Code, said.Err)
+	}
+}
+
+// TestStartKeepsLastWords of a daemon that dies of a fault, from its second
+// run too.
+func TestStartKeepsLastWords(t *testing.T) {
+	t.Parallel()
+	d := background(t)
+	for n := 1; n <= 2; n++ {
+		f := tell(t, d, 0, "start")
+		if err := syscall.Kill(f.PID, syscall.SIGQUIT); err != nil { // the run time says where it is, and dies
+			t.Fatal(err)
+		}
+		knownDead(t, d)
+		text, err := os.ReadFile(filepath.Join(d.Dir, "logs", "gatewayd.stderr"))
+		if got := strings.Count(string(text), "SIGQUIT: quit"); err != nil || got != n {
+			t.Errorf("%d last words after %d deaths, %v", got, n, err)
+		}
 	}
 }
