@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -164,11 +165,24 @@ func Stop(ctx context.Context, dataDir string, wait time.Duration) (r *Record, h
 			return r, how, fmt.Errorf("stopping process %d: %w", r.PID, err)
 		}
 		gone, err := awaitEnd(ctx, dataDir, r.PID, step.wait)
+		if gone {
+			awaitExit(process)
+		}
 		if gone || err != nil {
 			return r, how, err
 		}
 	}
 	return r, how, fmt.Errorf("process %d does not end", r.PID)
+}
+
+// exitTime bounds the last moments of a process that has given its record up.
+// One whose parent never buries it stays longer, and does nothing any more.
+const exitTime = 500 * time.Millisecond
+
+func awaitExit(p *os.Process) {
+	for begin := time.Now(); p.Signal(syscall.Signal(0)) == nil && time.Since(begin) < exitTime; {
+		time.Sleep(lookPause / 4)
+	}
 }
 
 // Mercy is how long a daemon has to end once it was told to cut its calls, and
