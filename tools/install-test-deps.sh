@@ -33,12 +33,13 @@ install() {
 	}
 }
 
-if ! command -v "$(go env CC)" >/dev/null 2>&1; then
-	install "a C compiler" gcc libc6-dev
+# Networks of their own, in which packets are counted, are of Linux.
+if ! command -v ip >/dev/null 2>&1 && command -v apt-get >/dev/null 2>&1; then
+	install "ip" iproute2
 fi
 
-if ! command -v ip >/dev/null 2>&1; then # networks of their own, in which packets are counted
-	install "ip" iproute2
+if ! command -v "$(go env CC)" >/dev/null 2>&1; then
+	install "a C compiler" gcc libc6-dev
 fi
 
 # node_packages FOLDER installs what the folder's lock file says.
