@@ -71,6 +71,17 @@ func (at *place) tell(cfg *config.Config, url string) error {
 	return errors.Join(service.Settle(cfg.Log.Dir), at.claim.Tell(at.record))
 }
 
+// stopping says that no more calls are taken.
+func (at *place) stopping() {
+	if at.claim == nil {
+		return
+	}
+	at.record.Stopping = true
+	if err := at.claim.Tell(at.record); err != nil {
+		at.log.Warn("the record of this daemon is not written", "error", err.Error())
+	}
+}
+
 func (at *place) leave() error {
 	if at.claim == nil {
 		return nil

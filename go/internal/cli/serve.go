@@ -94,6 +94,7 @@ func (c *command) serve(cmd *cobra.Command, f serveFlags) (err error) {
 		logs.Logger.Debug("the memory of the start is kept", "error", err.Error())
 	}
 	err = wait(ctx, a, logs.Logger)
+	at.stopping()
 	follow()
 	return errors.Join(err, c.shutdown(end.cut, a, logs.Logger, end.patience(ctx, a.Patience())))
 }

@@ -380,3 +380,36 @@ func TestStartKeepsLastWords(t *testing.T) {
 		}
 	}
 }
+
+// TestStartAfterStopping waits for a daemon that finishes its calls, and does
+// not take it for one that runs.
+func TestStartAfterStopping(t *testing.T) {
+	t.Parallel()
+	v := newVendor(t, "openai", "gpt-5")
+	v.hold = make(chan struct{})
+	d := background(t, "TOKLIGENCE_OPENAI_API_KEY=sk", "TOKLIGENCE_OPENAI_BASE_URL="+v.URL)
+	first := tell(t, d, 0, "start")
+	d.URL = first.URL
+	release := heldStream(t, d, v)
+	if err := syscall.Kill(first.PID, syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, 10*time.Second, "it is known to be stopping", func() bool {
+		return strings.Contains(d.Exec(t, "gateway", "status").Out, "is stopping")
+	})
+	if said := d.Exec(t, "gateway", "start", "--wait", "100ms"); said.Code != 1 || !containsAll(said.Err, "still stopping", "gateway stop") {
+		t.Errorf("exit code %d: %s%s", said.Code, said.Out, said.Err)
+	}
+	second := make(chan found)
+	go func() {
+		var f found
+		_ = json.Unmarshal([]byte(d.Exec(t, "gateway", "start", "--wait", "60s", "--json").Out), &f)
+		second <- f
+	}()
+	if rest, err := release(); err != nil || !strings.HasSuffix(rest, "data: [DONE]\n\n") {
+		t.Errorf("the call of the first: %v after %q", err, rest)
+	}
+	if f := <-second; f.PID == 0 || f.PID == first.PID || f.Already {
+		t.Errorf("%+v after %+v", f, first)
+	}
+}
