@@ -34,12 +34,13 @@ install() {
 	}
 }
 
-if ! command -v "$(go env CC)" >/dev/null 2>&1; then
-	install "a C compiler" gcc libc6-dev
+# Networks of their own, in which packets are counted, are of Linux.
+if ! command -v ip >/dev/null 2>&1 && command -v apt-get >/dev/null 2>&1; then
+	install "ip" iproute2
 fi
 
-if ! command -v ip >/dev/null 2>&1; then # networks of their own, in which packets are counted
-	install "ip" iproute2
+if ! command -v "$(go env CC)" >/dev/null 2>&1; then
+	install "a C compiler" gcc libc6-dev
 fi
 
 # The tests of the container images compare them with those of an engine that

@@ -32,7 +32,6 @@ func (c *command) takePlace(cfg *config.Config, f serveFlags) (*place, error) {
 	if !f.detached {
 		return at, nil
 	}
-	service.Detach()
 	at.record = service.Record{PID: os.Getpid(), Version: version.Version(), Started: time.Now().UTC()}
 	var err error
 	at.claim, err = service.NewClaim(cfg.DataDir, f.pidFile, at.record)
@@ -70,6 +69,17 @@ func (at *place) tell(cfg *config.Config, url string) error {
 	at.settled.Store(true)
 	at.record.URL = url
 	return errors.Join(service.Settle(cfg.Log.Dir), at.claim.Tell(at.record))
+}
+
+// stopping says that no more calls are taken.
+func (at *place) stopping() {
+	if at.claim == nil {
+		return
+	}
+	at.record.Stopping = true
+	if err := at.claim.Tell(at.record); err != nil {
+		at.log.Warn("the record of this daemon is not written", "error", err.Error())
+	}
 }
 
 func (at *place) leave() error {

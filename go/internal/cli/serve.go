@@ -17,6 +17,7 @@ import (
 	"github.com/tokligence/tokligence-gateway/go/internal/app"
 	"github.com/tokligence/tokligence-gateway/go/internal/config"
 	"github.com/tokligence/tokligence-gateway/go/internal/logging"
+	"github.com/tokligence/tokligence-gateway/go/internal/service"
 	"github.com/tokligence/tokligence-gateway/go/internal/version"
 )
 
@@ -54,6 +55,9 @@ func placeFlags(cmd *cobra.Command) {
 // serve runs the daemon: until SIGTERM, SIGINT or the death of the parent. A
 // second signal cuts the calls in flight.
 func (c *command) serve(cmd *cobra.Command, f serveFlags) (err error) {
+	if f.detached {
+		service.Detach()
+	}
 	cfg, err := c.load(cmd)
 	if err != nil {
 		return err
@@ -90,6 +94,7 @@ func (c *command) serve(cmd *cobra.Command, f serveFlags) (err error) {
 		logs.Logger.Debug("the memory of the start is kept", "error", err.Error())
 	}
 	err = wait(ctx, a, logs.Logger)
+	at.stopping()
 	follow()
 	return errors.Join(err, c.shutdown(end.cut, a, logs.Logger, end.patience(ctx, a.Patience())))
 }

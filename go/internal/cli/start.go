@@ -30,7 +30,7 @@ func (c *command) startCommand() *cobra.Command {
 			if !f.detach {
 				return c.serve(cmd, serveFlags{})
 			}
-			cfg, err := c.load(cmd)
+			cfg, err := config.Load(c.configOptions(cmd)) // the daemon tells of warnings
 			if err != nil {
 				return err
 			}
@@ -68,6 +68,8 @@ func (c *command) start(cmd *cobra.Command, cfg *config.Config, f startFlags) er
 	switch {
 	case errors.Is(err, service.ErrNotReady):
 		return fmt.Errorf("%w after %s; it goes on starting: see 'gateway status' and the log in %s", err, f.wait, cfg.Log.Dir)
+	case errors.Is(err, service.ErrStopping):
+		return fmt.Errorf("%w after %s; 'gateway stop' cuts its calls", err, f.wait)
 	case err != nil:
 		return err
 	}

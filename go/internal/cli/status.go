@@ -22,6 +22,7 @@ import (
 const (
 	stateRunning  = "running"  // begun by gateway start, and it is ready
 	stateStarting = "starting" // or it has not said yet where it is
+	stateStopping = "stopping" // or it finishes its calls
 	stateDegraded = "degraded" // it runs, and something it needs does not
 	stateSilent   = "silent"   // it runs, and does not answer
 	stateOther    = "other"    // one answers at the configured address that something else has started
@@ -83,7 +84,10 @@ func (c *command) look(ctx ctxType, cfg *config.Config) (*status, error) {
 		return s, nil
 	}
 	s.State, s.URL, s.PID, s.Version, s.Log, s.Started = stateStarting, r.URL, r.PID, r.Version, r.Log, stamp(r.Started)
-	if r.Ready() {
+	switch {
+	case r.Stopping:
+		s.State = stateStopping
+	case r.Ready():
 		switch code, _ := s.ask(ctx, r.URL); code {
 		case 0:
 			s.State = stateSilent
@@ -136,6 +140,8 @@ func (c *command) showStatus(s *status) {
 		c.say(c.out, "A gateway is running at %s. 'gateway start' has not begun it, and 'gateway stop' does not end it.", s.URL)
 	case stateStarting:
 		c.say(c.out, "The gateway is starting (process %d).", s.PID)
+	case stateStopping:
+		c.say(c.out, "The gateway is stopping (process %d).", s.PID)
 	case stateSilent:
 		c.say(c.out, "The gateway (process %d) does not answer at %s: %s", s.PID, s.URL, s.Error)
 	case stateDegraded:

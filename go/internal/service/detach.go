@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -34,13 +35,38 @@ type Command struct {
 func Start(ctx context.Context, c Command) (r *Record, already bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, c.Wait)
 	defer cancel()
-	if r, err = Inspect(c.DataDir); err != nil {
+	if r, err = standing(ctx, c.DataDir); err != nil {
 		return nil, false, err
 	}
 	if r != nil {
 		r, err = await(ctx, c.DataDir, nil)
 		return r, true, err
 	}
+	return spawn(ctx, c)
+}
+
+// standing returns the daemon there is. It waits for the end of one that is
+// stopping.
+func standing(ctx context.Context, dataDir string) (*Record, error) {
+	r, err := Inspect(dataDir)
+	if err != nil || r == nil || !r.Stopping {
+		return r, err
+	}
+	gone, err := awaitEnd(ctx, dataDir, r.PID)
+	if err == nil && !gone {
+		err = ErrStopping
+	}
+	if err != nil {
+		return nil, err
+	}
+	return Inspect(dataDir)
+}
+
+// ErrStopping says that another daemon is still finishing its calls.
+var ErrStopping = errors.New("a gateway is still stopping there")
+
+// spawn starts the program and waits until it, or one that came first, is ready.
+func spawn(ctx context.Context, c Command) (r *Record, already bool, err error) {
 	child := exec.Command(c.Program, c.Args...)
 	child.SysProcAttr = apart()
 	stderr, err := child.StderrPipe()
@@ -132,14 +158,9 @@ func (w *words) writeTo(out io.Writer) error {
 // in flight within wait, then, asked again, it cuts them, and after Mercy it is
 // killed. R is nil if none ran.
 func Stop(ctx context.Context, dataDir string, wait time.Duration) (r *Record, how Ending, err error) {
-	r, err = Inspect(dataDir)
+	r, err = identified(ctx, dataDir)
 	if r == nil || err != nil {
 		return nil, Ended, err
-	}
-	if r.PID == 0 { // only just begun: its name is about to be known
-		if r, err = await(ctx, dataDir, nil); err != nil {
-			return r, Ended, err
-		}
 	}
 	process, err := os.FindProcess(r.PID)
 	if err != nil {
@@ -163,12 +184,25 @@ func Stop(ctx context.Context, dataDir string, wait time.Duration) (r *Record, h
 		if err := step.do(process); err != nil && !errors.Is(err, os.ErrProcessDone) {
 			return r, how, fmt.Errorf("stopping process %d: %w", r.PID, err)
 		}
-		gone, err := awaitEnd(ctx, dataDir, r.PID, step.wait)
+		gone, err := awaitEndFor(ctx, dataDir, r.PID, step.wait)
+		if gone {
+			awaitExit(process)
+		}
 		if gone || err != nil {
 			return r, how, err
 		}
 	}
 	return r, how, fmt.Errorf("process %d does not end", r.PID)
+}
+
+// exitTime bounds the last moments of a process that has given its record up.
+// One whose parent never buries it stays longer, and does nothing any more.
+const exitTime = 500 * time.Millisecond
+
+func awaitExit(p *os.Process) {
+	for begin := time.Now(); p.Signal(syscall.Signal(0)) == nil && time.Since(begin) < exitTime; {
+		time.Sleep(lookPause / 4)
+	}
 }
 
 // Mercy is how long a daemon has to end once it was told to cut its calls, and
@@ -185,9 +219,31 @@ const (
 	Killed               // by force
 )
 
-func awaitEnd(ctx context.Context, dataDir string, pid int, wait time.Duration) (gone bool, err error) {
+// identified returns the daemon there is. One that has only just begun is
+// about to write its process id.
+func identified(ctx context.Context, dataDir string) (*Record, error) {
+	for begin := time.Now(); ; time.Sleep(lookPause) {
+		r, err := Inspect(dataDir)
+		switch {
+		case err != nil || r == nil || r.PID != 0:
+			return r, err
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case time.Since(begin) > Mercy:
+			return nil, errors.New("the record of the gateway names no process")
+		}
+	}
+}
+
+func awaitEndFor(ctx context.Context, dataDir string, pid int, wait time.Duration) (gone bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
+	return awaitEnd(ctx, dataDir, pid)
+}
+
+// awaitEnd returns when the daemon has given its record up, and false when the
+// time of ctx is over.
+func awaitEnd(ctx context.Context, dataDir string, pid int) (gone bool, err error) {
 	tick := time.NewTicker(lookPause)
 	defer tick.Stop()
 	for {

@@ -25,4 +25,5 @@ func Obey(func()) (done func(), err error) { return func() {}, nil }
 func loosen(f *os.File) error { return unix.Dup2(int(f.Fd()), int(os.Stderr.Fd())) }
 
 // ignorePipes keeps this process alive when nobody reads its standard error.
-func ignorePipes() { signal.Ignore(syscall.SIGPIPE) }
+// To ignore the signal would be passed on to programs that it runs.
+func ignorePipes() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }

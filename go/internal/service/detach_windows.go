@@ -68,10 +68,15 @@ func obeyBell(end func()) (done func(), err error) {
 	}, nil
 }
 
-// loosen points standard error at f.
+// loosen points standard error at f, or rather at a handle of its own on it.
 func loosen(f *os.File) error {
-	if err := windows.SetStdHandle(windows.STD_ERROR_HANDLE, windows.Handle(f.Fd())); err != nil {
+	self := windows.CurrentProcess()
+	var own windows.Handle
+	if err := windows.DuplicateHandle(self, windows.Handle(f.Fd()), self, &own, 0, false, windows.DUPLICATE_SAME_ACCESS); err != nil {
 		return err
+	}
+	if err := windows.SetStdHandle(windows.STD_ERROR_HANDLE, own); err != nil {
+		return errors.Join(err, windows.CloseHandle(own))
 	}
 	return os.Stderr.Close()
 }

@@ -29,11 +29,12 @@ var ErrRunning = errors.New("a gateway runs there already")
 // the daemon lives and no longer: the lock on its file ends with the process,
 // so that neither a crash nor a process id used again can make it lie.
 type Record struct {
-	PID     int       `json:"pid"`
-	URL     string    `json:"url,omitempty"` // "" before it is ready
-	Version string    `json:"version"`
-	Started time.Time `json:"started"`
-	Log     string    `json:"log,omitempty"` // file
+	PID      int       `json:"pid"`
+	URL      string    `json:"url,omitempty"` // "" before it is ready
+	Version  string    `json:"version"`
+	Started  time.Time `json:"started"`
+	Log      string    `json:"log,omitempty"`      // file
+	Stopping bool      `json:"stopping,omitempty"` // it finishes its calls and takes no more
 }
 
 // Ready reports whether the daemon has said where it is.

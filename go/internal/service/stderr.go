@@ -34,5 +34,5 @@ func Settle(dir string) error {
 	if err := loosen(f); err != nil {
 		return errors.Join(fmt.Errorf("leaving the parent's standard error: %w", err), f.Close())
 	}
-	return nil
+	return f.Close()
 }

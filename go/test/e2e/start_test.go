@@ -57,6 +57,16 @@ func tell(t *testing.T, d *daemon.Daemon, code int, args ...string) (f found) {
 	return f
 }
 
+// knownDead waits until a daemon that dies has let go of its record.
+func knownDead(t *testing.T, d *daemon.Daemon) {
+	t.Helper()
+	eventually(t, 10*time.Second, "it is known to be dead", func() bool {
+		var s found
+		said := d.Exec(t, "gateway", "status", "--json")
+		return json.Unmarshal([]byte(said.Out), &s) == nil && s.State == "stopped" && said.Code == 1
+	})
+}
+
 func TestStart(t *testing.T) {
 	t.Parallel()
 	d := background(t)
@@ -114,10 +124,7 @@ func TestStartAfterCrash(t *testing.T) {
 	if err := syscall.Kill(first.PID, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, 5*time.Second, "it is dead", func() bool { return ended(first.PID) })
-	if s := tell(t, d, 1, "status"); s.State != "stopped" {
-		t.Errorf("after a crash: %+v", s)
-	}
+	knownDead(t, d)
 	bystander := exec.Command("sleep", "60")
 	if err := bystander.Start(); err != nil {
 		t.Fatal(err)
@@ -332,5 +339,77 @@ func TestStatusOfAnother(t *testing.T) {
 	}
 	if said := other.CLI(t, "stop"); !strings.Contains(said, "No gateway") {
 		t.Errorf("stop: %s", said)
+	}
+}
+
+// TestStartTooSlow says so, and the gateway goes on starting with nobody to
+// listen to it.
+func TestStartTooSlow(t *testing.T) {
+	t.Parallel()
+	d := background(t, "TOKLIGENCE_NO_SUCH_THING=1") // it has something to say
+	said := d.Exec(t, "gateway", "start", "--wait", "1ms")
+	if said.Code != 1 || !containsAll(said.Err, "not ready yet after 1ms", "gateway status") {
+		t.Errorf("exit code %d: %s", said.Code, said.Err)
+	}
+	eventually(t, 30*time.Second, "it comes up all the same", func() bool { return d.Exec(t, "gateway", "status").Code == 0 })
+}
+
+// TestStartWarnsOnce passes on what the daemon says of the configuration.
+func TestStartWarnsOnce(t *testing.T) {
+	t.Parallel()
+	d := background(t, "TOKLIGENCE_NO_SUCH_THING=1")
+	if said := d.Exec(t, "gateway", "start"); said.Code != 0 || strings.Count(said.Err, "TOKLIGENCE_NO_SUCH_THING") != 1 {
+		t.Errorf("exit code %d: %s", said.Code, said.Err)
+	}
+}
+
+// TestStartKeepsLastWords of a daemon that dies of a fault, from its second
+// run too.
+func TestStartKeepsLastWords(t *testing.T) {
+	t.Parallel()
+	d := background(t)
+	for n := 1; n <= 2; n++ {
+		f := tell(t, d, 0, "start")
+		if err := syscall.Kill(f.PID, syscall.SIGQUIT); err != nil { // the run time says where it is, and dies
+			t.Fatal(err)
+		}
+		knownDead(t, d)
+		text, err := os.ReadFile(filepath.Join(d.Dir, "logs", "gatewayd.stderr"))
+		if got := strings.Count(string(text), "SIGQUIT: quit"); err != nil || got != n {
+			t.Errorf("%d last words after %d deaths, %v", got, n, err)
+		}
+	}
+}
+
+// TestStartAfterStopping waits for a daemon that finishes its calls, and does
+// not take it for one that runs.
+func TestStartAfterStopping(t *testing.T) {
+	t.Parallel()
+	v := newVendor(t, "openai", "gpt-5")
+	v.hold = make(chan struct{})
+	d := background(t, "TOKLIGENCE_OPENAI_API_KEY=sk", "TOKLIGENCE_OPENAI_BASE_URL="+v.URL)
+	first := tell(t, d, 0, "start")
+	d.URL = first.URL
+	release := heldStream(t, d, v)
+	if err := syscall.Kill(first.PID, syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, 10*time.Second, "it is known to be stopping", func() bool {
+		return strings.Contains(d.Exec(t, "gateway", "status").Out, "is stopping")
+	})
+	if said := d.Exec(t, "gateway", "start", "--wait", "100ms"); said.Code != 1 || !containsAll(said.Err, "still stopping", "gateway stop") {
+		t.Errorf("exit code %d: %s%s", said.Code, said.Out, said.Err)
+	}
+	second := make(chan found)
+	go func() {
+		var f found
+		_ = json.Unmarshal([]byte(d.Exec(t, "gateway", "start", "--wait", "60s", "--json").Out), &f)
+		second <- f
+	}()
+	if rest, err := release(); err != nil || !strings.HasSuffix(rest, "data: [DONE]\n\n") {
+		t.Errorf("the call of the first: %v after %q", err, rest)
+	}
+	if f := <-second; f.PID == 0 || f.PID == first.PID || f.Already {
+		t.Errorf("%+v after %+v", f, first)
 	}
 }
