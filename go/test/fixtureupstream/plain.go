@@ -3,6 +3,7 @@ package fixtureupstream
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -25,7 +26,7 @@ func fields(contentType string, raw []byte) (map[string]any, error) {
 	form := multipart.NewReader(bytes.NewReader(raw), params["boundary"])
 	for {
 		part, err := form.NextPart()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return out, nil
 		}
 		if err != nil {
@@ -100,8 +101,10 @@ func (v *Vendor) shelf(w http.ResponseWriter, method, path string, call Call) {
 	switch {
 	case method == http.MethodPost && id == "":
 		id = fmt.Sprintf("%s-%d", kind, len(v.kept)+1)
-		thing = map[string]any{"id": id, "object": strings.TrimSuffix(kind, "s"), "status": "validating", "input_file_id": call.Body["input_file_id"],
-			"filename": call.Body["filename"], "purpose": call.Body["purpose"], "created_at": 1, "bytes": 1, "endpoint": "/v1/responses", "completion_window": "24h"}
+		thing = map[string]any{
+			"id": id, "object": strings.TrimSuffix(kind, "s"), "status": "validating", "input_file_id": call.Body["input_file_id"],
+			"filename": call.Body["filename"], "purpose": call.Body["purpose"], "created_at": 1, "bytes": 1, "endpoint": "/v1/responses", "completion_window": "24h",
+		}
 		v.content[id], _ = call.Body["file"].(string)
 		v.kept[id] = thing
 	case id == "":
