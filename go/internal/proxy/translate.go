@@ -59,15 +59,14 @@ func (t *try) mask(said []byte) []byte {
 	return said
 }
 
-func (t *try) maskError(err *llm.Error) *llm.Error {
+func (t *try) maskError(err *llm.Error) {
 	err.Message = string(t.mask([]byte(err.Message)))
 	if err.Err == nil {
-		return err
+		return
 	}
 	if cause := err.Err.Error(); string(t.mask([]byte(cause))) != cause {
 		err.Err = errors.New(string(t.mask([]byte(cause)))) // for the log only
 	}
-	return err
 }
 
 // blame names the provider in an error that came inside an answer.
@@ -80,7 +79,8 @@ func (t *try) blame(err *llm.Error) *llm.Error {
 	}
 	err.Upstream.Provider, err.Upstream.RequestID = t.row.Provider, t.requestID
 	err.Upstream.Body = nil
-	return t.maskError(err)
+	t.maskError(err)
+	return err
 }
 
 // eventRelay is the writing half of a translated answer.

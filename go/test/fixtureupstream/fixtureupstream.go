@@ -18,13 +18,15 @@ import (
 )
 
 // Vendor answers in one protocol, "chat", "messages" or "gemini"; one of chat answers
-// Responses as well, as OpenAI does.
+// Responses as well, as OpenAI does, and what is no conversation.
 type Vendor struct {
 	Protocol string
 	Dir      string // of the fixtures
 
-	mu    sync.Mutex
-	calls []Call
+	mu      sync.Mutex
+	calls   []Call
+	kept    map[string]map[string]any // files and batches, by id
+	content map[string]string         // of files
 }
 
 // Call is a request as it arrived.
@@ -49,7 +51,12 @@ func (v *Vendor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	call := Call{Path: r.URL.Path, Header: r.Header.Clone()}
 	if len(raw) > 0 {
-		if err := json.Unmarshal(raw, &call.Body); err != nil {
+		if kind := r.Header.Get("Content-Type"); strings.HasPrefix(kind, "multipart/") {
+			call.Body, err = fields(kind, raw)
+		} else {
+			err = json.Unmarshal(raw, &call.Body)
+		}
+		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
@@ -57,6 +64,9 @@ func (v *Vendor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	v.mu.Lock()
 	v.calls = append(v.calls, call)
 	v.mu.Unlock()
+	if v.plain(w, r.Method, call) {
+		return
+	}
 	if err := v.answer(w, call); err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 	}
@@ -65,6 +75,10 @@ func (v *Vendor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (v *Vendor) answer(w http.ResponseWriter, call Call) error {
 	if strings.HasSuffix(call.Path, "/models") {
 		return v.models(w)
+	}
+	if strings.HasSuffix(call.Path, ":embedContent") || strings.HasSuffix(call.Path, ":batchEmbedContents") {
+		embedGoogle(w, call)
+		return nil
 	}
 	if strings.HasSuffix(call.Path, "/embeddings") {
 		return v.embeddings(w, call)

@@ -50,13 +50,13 @@ func run(t *testing.T, d *daemon.Daemon, dir, program string, args ...string) {
 
 func TestJavaScriptClients(t *testing.T) {
 	d, vendors := start(t)
-	run(t, d, "js", "node", "--test", "--test-reporter=tap", "sdk.test.mjs")
+	run(t, d, "js", "node", "--test", "--test-reporter=tap", "sdk.test.mjs", "beside.test.mjs")
 	checkUpstreams(t, vendors...)
 }
 
 func TestPythonClients(t *testing.T) {
 	d, vendors := start(t)
-	run(t, d, "py", filepath.Join(".venv", "bin", "python"), "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_sdk.py")
+	run(t, d, "py", filepath.Join(".venv", "bin", "python"), "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_sdk.py", "test_beside.py")
 	checkUpstreams(t, vendors...)
 }
 

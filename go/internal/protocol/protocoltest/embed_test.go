@@ -94,7 +94,8 @@ func TestVectors(t *testing.T) {
 		"to a client of OpenAI's": {
 			"gemini", "chat", `{"embeddings":[{"values":[0.10,-2e-3]},{"values":[1,2]}],"usageMetadata":{"promptTokenCount":7}}`,
 			`{"object":"list","data":[{"object":"embedding","index":0,"embedding":[0.10,-2e-3]},{"object":"embedding","index":1,"embedding":[1,2]}],` +
-				`"model":"m","usage":{"prompt_tokens":7,"total_tokens":7}}`, protocol.Head{},
+				`"model":"m","usage":{"prompt_tokens":7,"total_tokens":7}}`,
+			protocol.Head{},
 		},
 		"in base64, usage unknown": {
 			"gemini", "chat", `{"embedding":{"values":[1,2]}}`,
@@ -103,15 +104,18 @@ func TestVectors(t *testing.T) {
 		},
 		"to one of Google's": {
 			"chat", "gemini", `{"data":[{"index":0,"embedding":[0.5]}],"usage":{"prompt_tokens":7,"total_tokens":7}}`,
-			`{"embedding":{"values":[0.5]},"usageMetadata":{"promptTokenCount":7}}`, protocol.Head{},
+			`{"embedding":{"values":[0.5]},"usageMetadata":{"promptTokenCount":7}}`,
+			protocol.Head{},
 		},
 		"several, from base64": {
 			"chat", "gemini", `{"data":[{"index":0,"embedding":"AACAPwAAAEA="},{"index":1,"embedding":[3]}]}`,
-			`{"embeddings":[{"values":[1,2]},{"values":[3]}]}`, protocol.Head{Batch: true},
+			`{"embeddings":[{"values":[1,2]},{"values":[3]}]}`,
+			protocol.Head{Batch: true},
 		},
 		"out of order": {
 			"chat", "gemini", `{"data":[{"index":1,"embedding":[1]},{"index":0,"embedding":[0]}]}`,
-			`{"embeddings":[{"values":[0]},{"values":[1]}]}`, protocol.Head{Batch: true},
+			`{"embeddings":[{"values":[0]},{"values":[1]}]}`,
+			protocol.Head{Batch: true},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
