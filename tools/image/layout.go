@@ -1,14 +1,12 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
@@ -28,7 +26,7 @@ func editions() []edition { return []edition{{"personal", ""}, {"team", "-team"}
 
 // writeImages writes both editions for all platforms as an OCI layout.
 func writeImages(out io.Writer, to, file, context string, build buildInfo, platforms []v1.Platform) error {
-	build.Date = cmp.Or(build.Date, time.Unix(0, 0)).UTC()
+	build.Date = build.Date.UTC()
 	recipes := make([]*recipe, len(platforms))
 	for i, platform := range platforms {
 		var err error

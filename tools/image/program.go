@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -108,7 +109,7 @@ func readArtifacts(file, root string) (programs, error) {
 type buildInfo struct {
 	Version string    `json:"version"`
 	Commit  string    `json:"commit"`
-	Date    time.Time `json:"date"` // of the commit; zero if not known
+	Date    time.Time `json:"date"` // of the commit
 }
 
 // identify asks the program for this machine which build it is. Without one,
@@ -138,5 +139,26 @@ func identify(all programs, version string) (buildInfo, error) {
 	if info.Version == "" {
 		return info, fmt.Errorf("no program here runs on %s/%s: give the version with -version", runtime.GOOS, runtime.GOARCH)
 	}
+	if info.Date.IsZero() {
+		var err error
+		if info.Date, err = sourceDate(); err != nil {
+			return info, err
+		}
+	}
 	return info, nil
+}
+
+// sourceDate is the time of the source by the convention of reproducible
+// builds, else the beginning of time.
+func sourceDate() (time.Time, error) {
+	const variable = "SOURCE_DATE_EPOCH"
+	text := os.Getenv(variable)
+	if text == "" {
+		return time.Unix(0, 0), nil
+	}
+	seconds, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("%s: %w", variable, err)
+	}
+	return time.Unix(seconds, 0), nil
 }

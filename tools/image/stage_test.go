@@ -10,6 +10,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
 // program writes a stand-in that says which version it is.
@@ -105,5 +108,27 @@ func TestMisuse(t *testing.T) {
 	}
 	if err := run(t.Context(), []string{"push", "-from", t.TempDir(), "UPPER"}, io.Discard, io.Discard); err == nil {
 		t.Error("a repository that cannot be was taken")
+	}
+}
+
+// TestDates: the commit's if the program knows it, else SOURCE_DATE_EPOCH.
+func TestDates(t *testing.T) {
+	foreign := programs{{platform: v1.Platform{OS: "plan9", Architecture: "mips"}, path: "x"}}
+	var known programs
+	if err := known.add(here(), standIn(t, "1.2.3")); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		from  programs
+		epoch string
+		want  int64 // -1 an error
+	}{
+		{known, "5", time.Date(2026, 1, 2, 1, 4, 5, 0, time.UTC).Unix()}, {foreign, "5", 5}, {foreign, "", 0}, {foreign, "soon", -1},
+	} {
+		t.Setenv("SOURCE_DATE_EPOCH", test.epoch)
+		got, err := identify(test.from, "1.2.3")
+		if (err != nil) != (test.want < 0) || err == nil && got.Date.Unix() != test.want {
+			t.Errorf("%q: %v %v, want %d", test.epoch, got.Date, err, test.want)
+		}
 	}
 }
