@@ -63,7 +63,7 @@ class Process:
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.PIPE,
-                    bufsize=0,  # files without locks: see forget
+                    bufsize=0,  # files without locks, which disown can close
                     **apart,
                 )
             except OSError as error:
