@@ -16,7 +16,6 @@ import re
 import struct
 import sys
 import time
-import tomllib
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -75,31 +74,38 @@ def macos_version(program: bytes) -> str:
     raise ValueError("the program does not say which macOS it needs")
 
 
+def project() -> dict[str, Any]:
+    """Return what pyproject.toml says of the package."""
+    import tomllib
+
+    about: dict[str, Any] = tomllib.loads((HERE / "pyproject.toml").read_text("utf-8"))["project"]
+    return about
+
+
 def metadata(version: str, licenses: Iterable[str]) -> str:
     """Return the METADATA file, from pyproject.toml and the README."""
-    project: dict[str, Any] = tomllib.loads((HERE / "pyproject.toml").read_text("utf-8"))["project"]
+    about = project()
     lines = [
         "Metadata-Version: 2.4",
-        f"Name: {project['name']}",
+        f"Name: {about['name']}",
         f"Version: {version}",
-        f"Summary: {project['description']}",
-        *(f"Project-URL: {label}, {url}" for label, url in project["urls"].items()),
-        *(f"Classifier: {name}" for name in project["classifiers"]),
-        "Keywords: " + ",".join(project["keywords"]),
-        f"License-Expression: {project['license']}",
+        f"Summary: {about['description']}",
+        *(f"Project-URL: {label}, {url}" for label, url in about["urls"].items()),
+        *(f"Classifier: {name}" for name in about["classifiers"]),
+        "Keywords: " + ",".join(about["keywords"]),
+        f"License-Expression: {about['license']}",
         *(f"License-File: {name}" for name in licenses),
-        f"Requires-Python: {project['requires-python']}",
+        f"Requires-Python: {about['requires-python']}",
         "Description-Content-Type: text/markdown",
         "",
-        (HERE / project["readme"]).read_text("utf-8"),
+        (HERE / about["readme"]).read_text("utf-8"),
     ]
     return "\n".join(lines)
 
 
 def scripts() -> str:
     """Return the entry_points.txt file, from pyproject.toml."""
-    project = tomllib.loads((HERE / "pyproject.toml").read_text("utf-8"))["project"]
-    return "[console_scripts]\n" + "".join(f"{name} = {to}\n" for name, to in project["scripts"].items())
+    return "[console_scripts]\n" + "".join(f"{name} = {to}\n" for name, to in project()["scripts"].items())
 
 
 def files(version: str, tag: str, program: File) -> Iterator[File]:

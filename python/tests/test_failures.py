@@ -10,11 +10,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from processes import cases, known, within
 
 import tokligence
+from tokligence._process import Process
+from tokligence._supervisor import Supervisor
 
 
 @contextmanager
@@ -106,6 +109,45 @@ def test_program_of_another_platform_is_explained(home: Path, monkeypatch: pytes
     shown = subprocess.run([sys.executable, "-m", "tokligence"], stderr=subprocess.PIPE, text=True)
     assert shown.returncode == 1
     assert "cannot be run" in shown.stderr and "Traceback" not in shown.stderr
+
+
+@pytest.mark.parametrize("broken", ["atexit.register", "threading.Thread.start"])
+def test_start_that_breaks_off_leaves_nothing(broken: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[int] = []
+    run = Process.__init__
+
+    def note(process: Process, *args: Any) -> None:
+        run(process, *args)
+        started.append(process.pid)
+
+    def interrupt(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    gw = tokligence.Gateway()
+    with monkeypatch.context() as patch:
+        patch.setattr(Process, "__init__", note)
+        patch.setattr(broken, interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            gw.start()
+    assert len(started) == 1 and not known(started[0])
+    assert gw.status().state == "stopped"
+    with gw:
+        assert gw.health()["status"] == "ok"
+
+
+def test_stop_before_the_start_has_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    gw = tokligence.Gateway()
+    begin = Supervisor.begin
+
+    def late(supervisor: Supervisor) -> None:
+        gw.stop()  # by another thread, in between
+        begin(supervisor)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Supervisor, "begin", late)
+        with pytest.raises(tokligence.GatewayError, match="was stopped"):
+            gw.start()
+    assert gw.status() == ("stopped", None, None, None, None, 0)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import os
 import socket
 import threading
 from pathlib import Path
+from typing import Optional, get_type_hints
 
 import pytest
 from conftest import Call
@@ -122,6 +123,11 @@ def test_usage_is_what_the_ledger_holds(call: Call) -> None:
         with pytest.raises(tokligence.GatewayError, match="planet"):
             gw.usage(by=["planet"])
     assert gw.usage()[0]["requests"] == 2
+
+
+def test_type_hints_can_be_evaluated_on_every_python() -> None:
+    assert get_type_hints(tokligence.Usage)["first"] == Optional[str]
+    assert get_type_hints(tokligence.Status)["port"] == Optional[int]
 
 
 def test_notebook_shows_no_key(call: Call) -> None:

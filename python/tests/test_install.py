@@ -133,6 +133,8 @@ def test_from_pip_install_to_a_chat_and_back(venv: Venv, wheel: Path) -> None:
     assert not known(shown["pid"])
     assert list((venv.folder / "home").iterdir()) == []
 
+    if venv.version == CURRENT:
+        typed(venv)
     if venv.version != CURRENT:  # which all the other tests are run on
         venv.pip("install", "pytest==8.*")
         tests = [
@@ -144,6 +146,31 @@ def test_from_pip_install_to_a_chat_and_back(venv: Venv, wheel: Path) -> None:
     left = [path for path in (venv.folder / "venv").rglob("*") if "tokligence" in path.name]
     assert left == []
     assert not (venv.bin / "gatewayd").exists()
+
+
+TYPED = """
+from typing import assert_type
+import tokligence
+
+with tokligence.Gateway(port=0, config=None, env={}) as gw:
+    assert_type(gw, tokligence.Gateway)
+    assert_type(gw.usage()[0]["cost_nano_usd"], int)
+    assert_type(tokligence.status().port, int | None)
+"""
+
+
+def typed(venv: Venv) -> None:
+    """Hold that the types are seen by whoever installs the wheel."""
+    script = venv.folder / "typed.py"
+    script.write_text(TYPED)
+    check = [sys.executable, "-m", "mypy", "--strict", "--config-file=", "--cache-dir=/dev/null"]
+    run = subprocess.run(
+        [*check, "--python-executable", venv.bin / "python", script],
+        cwd=venv.folder,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert run.returncode == 0, run.stdout
 
 
 def signalled(venv: Venv) -> None:

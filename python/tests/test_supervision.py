@@ -60,6 +60,12 @@ def test_gateway_dies_with_its_parent(case: dict[str, str]) -> None:
     assert parent.returncode == ends.get(case["end"], -getattr(signal, case["end"], 0))
 
 
+def test_script_that_forgets_to_stop_ends_with_its_gateway_gone() -> None:
+    run = script("import tokligence; print(tokligence.start().pid)")
+    assert (run.returncode, run.stderr) == (0, "")
+    assert not known(int(run.stdout))
+
+
 def test_crash_is_mended_on_the_same_port(call: Call) -> None:
     with tokligence.Gateway() as gw:
         port, url = gw.port, gw.url

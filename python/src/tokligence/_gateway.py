@@ -68,15 +68,18 @@ class Gateway:
         """
         with guard:
             supervisor = self._supervisor
-            if supervisor is None or supervisor.state in (STOPPED, FAILED) or self._lost(supervisor):
+            anew = supervisor is None or supervisor.state in (STOPPED, FAILED) or self._lost(supervisor)
+            if supervisor is None or anew:
                 self._log = Log()
                 supervisor = Supervisor(
                     self._settings.program(), self._settings.port, self._log, self._start_timeout
                 )
                 self._supervisor = supervisor
         try:
+            if anew:
+                supervisor.begin()
             state = supervisor.wait()
-        except BaseException:  # Ctrl-C
+        except BaseException:  # Ctrl-C too
             supervisor.stop(timeout=0)
             raise
         if state != RUNNING:
@@ -156,7 +159,9 @@ class Gateway:
     @property
     def pid(self) -> int:
         """The process id of the gateway; another one after a crash."""
-        return self._running()[0].pid
+        pid = self._running()[0].pid
+        assert pid is not None
+        return pid
 
     @property
     def restarts(self) -> int:

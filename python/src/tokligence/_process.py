@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import IO, Any
@@ -20,7 +21,7 @@ _PIPE_SIZE = 1 << 20  # bytes, what Linux allows everyone
 
 # Held while a process forks, so that a forked child finds nothing half made.
 guard = threading.RLock()
-_running: set[Process] = set()
+_running: weakref.WeakSet[Process] = weakref.WeakSet()
 
 
 class Log:
@@ -62,7 +63,7 @@ class Process:
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.PIPE,
-                    bufsize=0,  # files without locks: see forget
+                    bufsize=0,  # files without locks, which disown can close
                     **apart,
                 )
             except OSError as error:
@@ -91,10 +92,15 @@ class Process:
             self.kill()
             raise
         finally:
-            code = self._popen.wait()
-            with guard:
-                self.forget()
-                _running.discard(self)
+            code = self.wait()
+        return code
+
+    def wait(self) -> int:
+        """Return the exit code when the program is gone."""
+        code = self._popen.wait()
+        with guard:
+            self.forget()
+            _running.discard(self)
         return code
 
     def let_go(self) -> None:

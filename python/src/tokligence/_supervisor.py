@@ -41,7 +41,7 @@ class Supervisor:
     """
 
     def __init__(self, program: Program, port: int, log: Log, ready_within: float) -> None:
-        """Run the program; wait says what became of it."""
+        """Prepare to run the program."""
         self.program = program
         self._port = port
         self._log = log
@@ -56,19 +56,26 @@ class Supervisor:
         self.restarts = 0
         self.ready: Ready | None = None
         self.why = ""
-        self._process = Process(program, port)
-        thread = threading.Thread(target=self._run, name="tokligence", daemon=True)
-        try:
-            thread.start()
-        except BaseException:
-            self._process.kill()
-            raise
-        atexit.register(self._leave)
+        self._process: Process | None = None
+        self._thread = threading.Thread(target=self._run, name="tokligence", daemon=True)
+
+    def begin(self) -> None:
+        """Run the program; wait says what became of it. Whatever is raised here is to be followed by stop."""
+        with self._change:
+            if self._asked:  # to stop, by another thread
+                return
+            try:
+                self._process = Process(self.program, self._port)
+            except GatewayError as error:
+                self.why = str(error)
+                raise
+            atexit.register(self._leave)
+            self._thread.start()
 
     @property
-    def pid(self) -> int:
+    def pid(self) -> int | None:
         """The process id of the latest run."""
-        return self._process.pid
+        return None if self._process is None else self._process.pid
 
     @property
     def inherited(self) -> bool:
@@ -84,13 +91,27 @@ class Supervisor:
 
     def stop(self, timeout: float) -> None:
         """End the program and return when it is gone; kill it after timeout seconds."""
-        if self._let_go():
-            try:
-                self._over.wait(timeout)
-            finally:  # on Ctrl-C too
-                if not self._over.is_set():
-                    self._process.kill()
-                    self._over.wait()
+        if not self._let_go():
+            return
+        process, followed = self._process, self._thread.ident is not None
+        try:
+            self._over.wait(timeout if followed else 0)
+        finally:  # on Ctrl-C too
+            if not self._over.is_set() and process is not None:
+                process.kill()
+            if followed:
+                self._over.wait()
+            else:
+                self._abandon(process)
+
+    def _abandon(self, process: Process | None) -> None:
+        """End what was stopped or interrupted before the thread could follow it."""
+        if process is not None:
+            process.wait()
+        atexit.unregister(self._leave)
+        with self._change:
+            self._end(FAILED if self.why else STOPPED, self.why or "the gateway was stopped")
+        self._over.set()
 
     def _leave(self) -> None:
         """Wait a little at the end of the script: the next one may want the port.
@@ -105,12 +126,13 @@ class Supervisor:
             return False
         with self._change:
             self._asked = True
-            self._process.let_go()
+            if self._process is not None:
+                self._process.let_go()
             self._change.notify_all()
         return True
 
     def _run(self) -> None:
-        process: Process | None = self._process
+        process = self._process
         try:
             while process is not None:
                 process = self._after(self._attend(process))
