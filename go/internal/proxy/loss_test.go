@@ -40,7 +40,7 @@ func TestLossIsReported(t *testing.T) {
 		{llm.Chat, llm.Responses, fromChat, "loss; field=logprobs; reason=not_supported"},
 		{llm.Chat, llm.Messages, fromChat, "loss; field=logprobs; reason=not_supported"},
 		{llm.Responses, llm.Chat, fromResponses, "loss; field=top_logprobs; reason=not_translated"},
-		{llm.Responses, llm.Messages, fromResponses, "loss; field=logprobs; reason=not_supported"},
+		{llm.Responses, llm.Messages, fromResponses, "loss; field=top_logprobs; reason=not_supported"},
 		{llm.Messages, llm.Chat, fromMessages, "loss; field=tools[0]; reason=hosted_tool_not_supported"},
 		{llm.Messages, llm.Responses, fromMessages, "loss; field=tools[0]; reason=not_supported"},
 	} {
