@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { after, suite, test } from 'node:test';
+import { after, describe, test } from 'node:test';
 import run from '../gateway/lib/run.js';
 import { binary, daemonShim, descendants, gone, shim } from './processes.mjs';
 
@@ -27,7 +27,7 @@ async function serve(file, args) {
   return { child, ready: /** @type {{pid: number, url: string}} */ (JSON.parse(line)) };
 }
 
-suite('a signal to the command', () => {
+describe('a signal to the command', () => {
   for (const signal of /** @type {const} */ (['SIGTERM', 'SIGINT', 'SIGKILL'])) {
     test(`${signal} ends the daemon`, async () => {
       const { child, ready } = await serve(shim, ['serve', ...daemon]);
@@ -58,7 +58,7 @@ suite('a signal to the command', () => {
   });
 });
 
-suite('the command line', () => {
+describe('the command line', () => {
   test('is the one of the program, with its exit codes', () => {
     const options = /** @type {const} */ ({ env, encoding: 'utf8' });
     assert.equal(

@@ -15,7 +15,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { after, before, suite, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import find from '../gateway/lib/find.js';
 import { host, nodes, npm, npmEnv, packer, registry, tarballs, writeDist } from './packages.mjs';
@@ -54,7 +54,7 @@ function manifest(tarball) {
   return JSON.parse(execFileSync('tar', ['xzOf', tarball, 'package/package.json'], { encoding: 'utf8' }));
 }
 
-suite('the tarballs', () => {
+describe('the tarballs', () => {
   test('hold what they should', () => {
     const legal = ['LICENSE', 'THIRD_PARTY_NOTICES'].filter((name) => existsSync(join(root, name)));
     const both = ['README.md', 'package.json', ...legal].map((name) => `package/${name}`);
@@ -120,7 +120,7 @@ suite('the tarballs', () => {
   });
 });
 
-suite('installed', () => {
+describe('installed', () => {
   const stream = `async function main({ start }, OpenAI) {
     const gw = await start();
     const client = new OpenAI({ baseURL: gw.openaiBaseUrl, apiKey: gw.apiKey, maxRetries: 0 });
@@ -177,6 +177,23 @@ suite('installed', () => {
     });
   }
 
+  for (const [page, examples] of /** @type {const} */ ([
+    ['docs/javascript.md', 3],
+    ['npm/gateway/README.md', 1],
+  ])) {
+    test(`the examples of ${page}`, () => {
+      const text = readFileSync(join(root, page), 'utf8');
+      const blocks = [...text.matchAll(/```js\n(.*?)```(?:\n\nprints\n\n```text\n(.*?)```)?/gs)];
+      assert.equal(blocks.length, examples);
+      for (const [, code = '', prints = '[loopback] Hello\n'] of blocks) {
+        writeFileSync(join(app, 'example.mjs'), code);
+        const newest = nodes.at(-1)?.path ?? process.execPath; // which the official client needs
+        const { stdout, stderr } = spawnSync(newest, ['example.mjs'], { cwd: app, env, encoding: 'utf8' });
+        assert.deepEqual([stdout, stderr], [prints, '']);
+      }
+    });
+  }
+
   test('without the program, the message says so', () => {
     const omitted = install('omitted', '--omit=optional', made.main);
     const { stderr } = spawnSync(join(omitted, 'node_modules/.bin/gateway'), ['version'], {
@@ -219,7 +236,7 @@ suite('installed', () => {
   });
 });
 
-suite('npx', () => {
+describe('npx', () => {
   /** @type {Awaited<ReturnType<typeof registry>>} */
   let from;
   const app = join(dir, 'npx');
