@@ -50,6 +50,33 @@ describe('a signal to the command', () => {
     assert.ok(await gone(ready.pid));
   });
 
+  test('the end of the terminal ends the daemon', async () => {
+    const folder = join(dir, 'terminal');
+    // A terminal of its own, which is closed when the daemon answers.
+    const script = `import os, pty, re, sys
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execv(sys.argv[1], sys.argv[1:])
+said = b""
+while b"}" not in said:
+    said += os.read(terminal, 4096)
+os.close(terminal)
+print(re.search(rb'"pid":(\\d+)', said)[1].decode(), pid, flush=True)
+os.waitpid(pid, 0)
+`;
+    const options = /** @type {const} */ ({
+      env: { ...env, TOKLIGENCE_DATA_DIR: folder },
+      encoding: 'utf8',
+      timeout: 20_000,
+    });
+    const args = ['-c', script, process.execPath, shim, 'serve', ...daemon];
+    const { stdout, status } = spawnSync('python3', args, options);
+    assert.equal(status, 0);
+    const [pid = 0, command = 0] = stdout.split(' ').map(Number);
+    assert.ok(await gone(pid));
+    assert.ok(await gone(command));
+  });
+
   test('the end by a signal is passed back', async () => {
     const { child, ready } = await serve(daemonShim, daemon);
     const ended = once(child, 'exit');
