@@ -72,4 +72,4 @@ docker: build ## the container image, with a Docker engine
 	docker build -f docker/Dockerfile -t tokligence/gateway:dev .
 
 clean: ## remove what was built
-	rm -rf $(BIN) dist .cache python/build python/dist
+	rm -rf $(BIN) dist .cache python/build python/dist npm/platforms

@@ -205,7 +205,7 @@ describe('installed', () => {
 
   test('the types fit both module systems', () => {
     const use = `
-      const gw: Gateway = await start({ port: 0, env: { A: undefined } });
+      const gw: Gateway = await start({ port: 0, config: undefined, env: { A: undefined } });
       gw.on('restarting', ({ why, pause }) => why.length + pause).once('log', (line) => line.length);
       const rows: number[] = (await gw.usage({ by: ['model'] })).map((row) => row.cost_nano_usd);
       const { state, port }: Status = status();
@@ -227,7 +227,14 @@ describe('installed', () => {
       ['esnext', 'bundler', 'esm.mts'],
     ]) {
       // Neither the types of Node.js nor any library newer than the package's oldest Node.js.
-      const plain = { noEmit: true, strict: true, types: [], target: 'es2022', lib: ['es2022'] };
+      const plain = {
+        noEmit: true,
+        strict: true,
+        exactOptionalPropertyTypes: true,
+        types: [],
+        target: 'es2022',
+        lib: ['es2022'],
+      };
       const compilerOptions = { ...plain, module, moduleResolution };
       writeFileSync(join(app, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }));
       const { stdout } = spawnSync(process.execPath, [tsc, '-p', app], { encoding: 'utf8' });
