@@ -215,6 +215,30 @@ describe('options', () => {
   });
 });
 
+test('a gateway that crashes again and again is given up', async () => {
+  const named = process.env.TOKLIGENCE_BINARY;
+  process.env.TOKLIGENCE_BINARY = join(dir, 'crashing');
+  const ready = '{"event":"ready","url":"http://127.0.0.1:9","port":9,"pid":1,"version":"0"}';
+  writeFileSync(process.env.TOKLIGENCE_BINARY, `#!/bin/sh\necho '${ready}'\necho alas >&2\nexit 3\n`, {
+    mode: 0o755,
+  });
+  try {
+    const gw = new Gateway({ env });
+    /** @type {number[]} */
+    const pauses = [];
+    gw.on('restarting', ({ pause }) => pauses.push(pause));
+    await gw.start().catch(() => {}); // it may crash before that is known
+    assert.ok(await within(60_000, () => gw.status().state === 'failed'));
+    assert.deepEqual(pauses, [200, 400, 800, 1600, 3200]);
+    assert.equal(gw.restarts, 5);
+    assert.throws(() => gw.url, failsWith('GIVEN_UP'));
+    assert.ok(gw.logs().includes('alas'));
+    assert.equal((await gw.health()).status, 'down');
+  } finally {
+    process.env.TOKLIGENCE_BINARY = named;
+  }
+});
+
 describe('while nobody waits', () => {
   test('the log of a busy process is read, and a crash is mended', async () => {
     const gw = await new Gateway({ env: { ...env, TOKLIGENCE_LOG_LEVEL: 'debug' } }).start();
