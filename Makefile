@@ -129,4 +129,4 @@ images-test: ## the container images, compose file and Helm chart
 	cd docker/check && go test ./...
 
 clean: ## remove what was built
-	rm -rf $(BIN) dist .cache python/build python/dist
+	rm -rf $(BIN) dist .cache python/build python/dist npm/platforms

@@ -129,14 +129,12 @@ const programs = artifacts.filter(({ type, extra }) => type === 'Binary' && extr
 if (programs.length === 0) throw new Error(`${dist}/artifacts.json names no program`);
 rmSync(stage, { recursive: true, force: true });
 const folders = [...programs.map(layOutPlatform), layOutMain()];
-for (const folder of folders) {
-  // It takes the files that the manifest names, and gives them one date.
-  execFileSync(
-    'npm',
-    ['pack', '--ignore-scripts', '--loglevel=error', `--pack-destination=${dist}`, folder],
-    {
-      stdio: ['ignore', 'inherit', 'inherit'],
-      shell: process.platform === 'win32',
-    },
-  );
-}
+// It takes the files that the manifests name, and gives them one date.
+execFileSync(
+  'npm',
+  ['pack', '--ignore-scripts', '--loglevel=error', `--pack-destination=${dist}`, ...folders],
+  {
+    stdio: ['ignore', 'inherit', 'inherit'],
+    shell: process.platform === 'win32',
+  },
+);

@@ -3,22 +3,22 @@
 /** What a gateway is started with. */
 export interface GatewayOptions {
   /** The port to listen on at 127.0.0.1; 0, the default, is a free one. */
-  port?: number;
+  port?: number | undefined;
   /** The path of a YAML file. */
-  config?: string;
+  config?: string | undefined;
   /**
    * Added to the environment of the program: providers' keys, TOKLIGENCE_DATA_DIR, any other setting, also a
    * TOKLIGENCE_API_KEY to use in place of a random one.
    */
-  env?: Record<string, string | undefined>;
+  env?: Record<string, string | undefined> | undefined;
   /** How long the gateway may take until it answers, in milliseconds; 30000 by default. */
-  startTimeout?: number;
+  startTimeout?: number | undefined;
 }
 
 /** How to stop a gateway. */
 export interface StopOptions {
   /** How long calls in flight may take until they are cut, in milliseconds; 10000 by default. */
-  timeout?: number;
+  timeout?: number | undefined;
 }
 
 /** "failed" is a gateway that did not start, or that was given up after too many crashes. */
@@ -45,9 +45,9 @@ export interface Health {
 /** Which calls usage() counts, and how it groups them. */
 export interface UsageOptions {
   /** "24h", "30d", a day, a time as in RFC 3339 or a Date; the last 30 days by default. */
-  since?: string | Date;
+  since?: string | Date | undefined;
   /** Provider and model by default. */
-  by?: readonly ('day' | 'user' | 'key' | 'team' | 'provider' | 'model' | 'outcome')[];
+  by?: readonly ('day' | 'user' | 'key' | 'team' | 'provider' | 'model' | 'outcome')[] | undefined;
 }
 
 /** What a group of calls used. */

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { after, suite, test } from 'node:test';
+import { after, describe, test } from 'node:test';
 import run from '../gateway/lib/run.js';
 import { binary, daemonShim, descendants, gone, shim } from './processes.mjs';
 
@@ -27,7 +27,7 @@ async function serve(file, args) {
   return { child, ready: /** @type {{pid: number, url: string}} */ (JSON.parse(line)) };
 }
 
-suite('a signal to the command', () => {
+describe('a signal to the command', () => {
   for (const signal of /** @type {const} */ (['SIGTERM', 'SIGINT', 'SIGKILL'])) {
     test(`${signal} ends the daemon`, async () => {
       const { child, ready } = await serve(shim, ['serve', ...daemon]);
@@ -50,6 +50,33 @@ suite('a signal to the command', () => {
     assert.ok(await gone(ready.pid));
   });
 
+  test('the end of the terminal ends the daemon', async () => {
+    const folder = join(dir, 'terminal');
+    // A terminal of its own, which is closed when the daemon answers.
+    const script = `import os, pty, re, sys
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execv(sys.argv[1], sys.argv[1:])
+said = b""
+while b"}" not in said:
+    said += os.read(terminal, 4096)
+os.close(terminal)
+print(re.search(rb'"pid":(\\d+)', said)[1].decode(), pid, flush=True)
+os.waitpid(pid, 0)
+`;
+    const options = /** @type {const} */ ({
+      env: { ...env, TOKLIGENCE_DATA_DIR: folder },
+      encoding: 'utf8',
+      timeout: 20_000,
+    });
+    const args = ['-c', script, process.execPath, shim, 'serve', ...daemon];
+    const { stdout, status } = spawnSync('python3', args, options);
+    assert.equal(status, 0);
+    const [pid = 0, command = 0] = stdout.split(' ').map(Number);
+    assert.ok(await gone(pid));
+    assert.ok(await gone(command));
+  });
+
   test('the end by a signal is passed back', async () => {
     const { child, ready } = await serve(daemonShim, daemon);
     const ended = once(child, 'exit');
@@ -58,7 +85,7 @@ suite('a signal to the command', () => {
   });
 });
 
-suite('the command line', () => {
+describe('the command line', () => {
   test('is the one of the program, with its exit codes', () => {
     const options = /** @type {const} */ ({ env, encoding: 'utf8' });
     assert.equal(

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, beforeEach, suite, test } from 'node:test';
+import { after, beforeEach, describe, test } from 'node:test';
 import { GatewayError } from '../gateway/index.mjs';
 import find from '../gateway/lib/find.js';
 
@@ -48,7 +48,7 @@ function fails(platform, code, message, env = {}) {
   assert.match(error.message, message);
 }
 
-suite('the program', () => {
+describe('the program', () => {
   beforeEach(() => {
     modules = join(mkdtempSync(join(dir, 'app-')), 'node_modules', '@tokligence'); // Node.js remembers what it resolved
     root = join(modules, 'gateway');
@@ -70,7 +70,11 @@ suite('the program', () => {
   });
 
   test('was left out', () => {
-    fails('linux-x64', 'PROGRAM_OMITTED', /@tokligence\/gateway-linux-x64.* npm install --include=optional/s);
+    fails(
+      'linux-x64',
+      'PROGRAM_OMITTED',
+      /@tokligence\/gateway-linux-x64.*\(npm install --include=optional\)/,
+    );
   });
 
   test('is one of another platform', () => {

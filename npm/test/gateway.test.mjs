@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, suite, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { inspect } from 'node:util';
 import * as gateway from '../gateway/index.mjs';
 import { alive, binary, gone, main, within } from './processes.mjs';
@@ -32,7 +32,7 @@ function call(gw, key = gw.apiKey, model = 'loopback') {
 const failsWith = (code) => (/** @type {unknown} */ error) =>
   error instanceof GatewayError && error.code === code;
 
-suite('a running gateway', () => {
+describe('a running gateway', () => {
   const gw = new Gateway({ env });
   before(() => gw.start());
   after(() => gw.stop());
@@ -101,7 +101,7 @@ suite('a running gateway', () => {
   });
 });
 
-suite('stop', () => {
+describe('stop', () => {
   test('leaves nothing behind and can be repeated', async () => {
     const gw = await new Gateway({ env }).start();
     const { pid, port, apiKey } = gw;
@@ -154,7 +154,7 @@ suite('stop', () => {
   });
 });
 
-suite('the gateway of the process', () => {
+describe('the gateway of the process', () => {
   after(() => gateway.stop());
 
   test('is one for both module systems', async () => {
@@ -174,7 +174,7 @@ suite('the gateway of the process', () => {
   });
 });
 
-suite('options', () => {
+describe('options', () => {
   test('a key of the caller, and not that of another installation', async () => {
     const gw = await new Gateway({ env: { ...env, TOKLIGENCE_API_KEY: 'key-of-the-caller' } }).start();
     assert.equal(gw.apiKey, 'key-of-the-caller');
@@ -215,7 +215,31 @@ suite('options', () => {
   });
 });
 
-suite('while nobody waits', () => {
+test('a gateway that crashes again and again is given up', async () => {
+  const named = process.env.TOKLIGENCE_BINARY;
+  process.env.TOKLIGENCE_BINARY = join(dir, 'crashing');
+  const ready = '{"event":"ready","url":"http://127.0.0.1:9","port":9,"pid":1,"version":"0"}';
+  writeFileSync(process.env.TOKLIGENCE_BINARY, `#!/bin/sh\necho '${ready}'\necho alas >&2\nexit 3\n`, {
+    mode: 0o755,
+  });
+  try {
+    const gw = new Gateway({ env });
+    /** @type {number[]} */
+    const pauses = [];
+    gw.on('restarting', ({ pause }) => pauses.push(pause));
+    await gw.start().catch(() => {}); // it may crash before that is known
+    assert.ok(await within(60_000, () => gw.status().state === 'failed'));
+    assert.deepEqual(pauses, [200, 400, 800, 1600, 3200]);
+    assert.equal(gw.restarts, 5);
+    assert.throws(() => gw.url, failsWith('GIVEN_UP'));
+    assert.ok(gw.logs().includes('alas'));
+    assert.equal((await gw.health()).status, 'down');
+  } finally {
+    process.env.TOKLIGENCE_BINARY = named;
+  }
+});
+
+describe('while nobody waits', () => {
   test('the log of a busy process is read, and a crash is mended', async () => {
     const gw = await new Gateway({ env: { ...env, TOKLIGENCE_LOG_LEVEL: 'debug' } }).start();
     const { pid, url, apiKey } = gw;

@@ -7,7 +7,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { after, suite, test } from 'node:test';
+import { after, describe, test } from 'node:test';
 import { Gateway } from '../gateway/index.mjs';
 import { alive, cases, gone, main, within } from './processes.mjs';
 
@@ -24,7 +24,7 @@ const ends = {
 /** @type {Record<string, number>} */
 const codes = { return: 0, exit: 7, raise: 1 };
 
-suite('the gateway dies with its parent', () => {
+describe('the gateway dies with its parent', () => {
   for (const { name, end } of cases('deaths')) {
     if (end === 'npx') continue;
     test(name, async () => {
@@ -94,7 +94,7 @@ const failing = {
   },
 };
 
-suite('a failure to start says why', () => {
+describe('a failure to start says why', () => {
   for (const { name, told } of cases('failures')) {
     test(name, async () => {
       const make = failing[name];

@@ -1,4 +1,5 @@
 const { spawn } = require('node:child_process');
+const { readFileSync } = require('node:fs');
 const { isatty } = require('node:tty');
 const { told } = require('./error.js');
 const { findBinary } = require('./find.js');
@@ -30,15 +31,31 @@ function watched(name, args, platform) {
 }
 
 /**
+ * The processes whose end is the end of this one: the parent and, where that is a shell with nothing but this command to
+ * run, its parent, which is npm.
+ */
+function owners() {
+  const parent = process.ppid;
+  try {
+    const [, flag] = readFileSync(`/proc/${parent}/cmdline`, 'utf8').split('\0');
+    if (flag !== '-c') return `${parent}`;
+    const [, , grandparent] = /\) (\S) (\d+)/.exec(readFileSync(`/proc/${parent}/stat`, 'utf8')) ?? [];
+    return `${parent} ${grandparent}`;
+  } catch {
+    return `${parent}`; // no Linux
+  }
+}
+
+/**
  * Under npx and npm a shell and npm are in front of this process, and neither passes signals on: ends the child when
  * they are gone.
  *
  * @param {import('node:child_process').ChildProcess} child
  */
-function watchParent(child) {
-  const parent = process.ppid;
+function watchOwners(child) {
+  const before = owners();
   const timer = setInterval(() => {
-    if (process.ppid === parent) return;
+    if (owners() === before) return;
     clearInterval(timer);
     child.kill('SIGTERM');
     setTimeout(() => child.kill('SIGKILL'), patience).unref();
@@ -58,6 +75,11 @@ function endAs(code, signal) {
   process.kill(process.pid, signal);
 }
 
+/** Whether there is a terminal, as there is not when it has been closed. */
+function hasTerminal() {
+  return isatty(0) || isatty(1) || isatty(2);
+}
+
 /**
  * Runs the program under a name, passing signals on and its end back.
  *
@@ -72,14 +94,16 @@ function run(name) {
   try {
     const args = watched(name, process.argv.slice(2), process.platform);
     const child = spawn(findBinary(), args, { argv0: name, stdio: 'inherit', windowsHide: true });
-    const terminal = isatty(0) || isatty(1) || isatty(2);
+    const terminal = hasTerminal();
     for (const signal of passedOn) {
       process.on(signal, () => {
         // Ctrl-C reaches the child by itself; a second one would cut the calls in flight.
-        if (!(terminal && signal === 'SIGINT')) child.kill(signal);
+        if (terminal && signal === 'SIGINT') return;
+        // To a daemon SIGHUP means to reload; this one is to go with its terminal.
+        child.kill(signal === 'SIGHUP' && terminal && !hasTerminal() ? 'SIGTERM' : signal);
       });
     }
-    if (process.env.npm_command || process.env.npm_lifecycle_event) watchParent(child);
+    if (process.env.npm_command || process.env.npm_lifecycle_event) watchOwners(child);
     child.on('error', fail);
     child.on('exit', endAs);
   } catch (error) {

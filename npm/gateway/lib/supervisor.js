@@ -106,6 +106,7 @@ class Supervisor {
 
   /** @param {import('./child.js').Ready} ready */
   #answers(ready) {
+    if (this.#asked) return; // it has not noticed yet
     if (this.#ready) this.#restarts++;
     this.#ready = ready;
     this.on.news({ state: 'running', ready, restarts: this.#restarts });
