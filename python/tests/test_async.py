@@ -20,7 +20,7 @@ def test_async_with_statement_starts_and_stops(call: Call) -> None:
             assert gw.status().running and gw.status().url == gw.url
             assert gw.url == f"http://127.0.0.1:{gw.port}" and gw.restarts == 0
             assert (gw.openai_base_url, gw.anthropic_base_url) == (gw.url + "/v1", gw.url + "/anthropic")
-            assert any("ready" in line for line in gw.logs())
+            assert await asyncio.to_thread(within, 5, lambda: any("ready" in line for line in gw.logs()))
             assert repr(gw) == f"<tokligence.AsyncGateway running at {gw.url}>"
             assert gw.url in gw._repr_html_() and gw.api_key not in gw._repr_html_()
             assert await gw.start() is gw

@@ -81,6 +81,7 @@ def test_config_and_environment_reach_the_gateway(home: Path, monkeypatch: pytes
     monkeypatch.chdir(home)
     with tokligence.Gateway(config="gateway.yaml", env={"TOKLIGENCE_DATA_DIR": "elsewhere"}) as gw:
         assert (home / "elsewhere" / "tokligence.db").exists()
+        assert within(5, lambda: gw.logs() != [])
         assert gw.logs()[0].startswith("{")
         monkeypatch.chdir("/")
         assert gw.usage() == []
