@@ -37,6 +37,6 @@ goreleaser release --config $config --clean "$mode" $sign
 
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 export SOURCE_DATE_EPOCH
-[ ! -f python/build_wheels.py ] || python3 python/build_wheels.py
-[ ! -f npm/pack.mjs ] || node npm/pack.mjs
-[ ! -d tools/image ] || (cd tools/image && env -u GOOS -u GOARCH go run . build)
+python3 python/build_wheels.py
+node npm/pack.mjs
+(cd tools/image && env -u GOOS -u GOARCH go run . build)
