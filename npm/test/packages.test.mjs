@@ -178,7 +178,7 @@ describe('installed', () => {
   }
 
   for (const [page, examples] of /** @type {const} */ ([
-    ['docs/javascript.md', 3],
+    ['docs/node.md', 3],
     ['npm/gateway/README.md', 1],
   ])) {
     test(`the examples of ${page}`, () => {
