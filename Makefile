@@ -107,7 +107,7 @@ npm: build ## the JavaScript launcher's checks and tests
 
 IMAGE_CPUS := amd64 arm64
 PROGRAMS   := $(foreach cpu,$(IMAGE_CPUS),-program linux/$(cpu)=$(CURDIR)/dist/programs/linux-$(cpu)/gateway)
-IMAGE       = cd tools/image && SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) go run .
+IMAGE       = cd tools/image && SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct 2>/dev/null) go run .
 VERSION     = $(shell cat go/internal/version/VERSION)
 
 image-programs:
