@@ -20,6 +20,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Keep every gateway of a test in a folder of its own, and leave none behind."""
     monkeypatch.setenv("TOKLIGENCE_BINARY", str(ROOT / "bin" / "gateway"))
     monkeypatch.setenv("TOKLIGENCE_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("TOKLIGENCE_UPDATE_CHECK_ENABLED", "false")
     yield tmp_path
     tokligence.stop()
 
