@@ -35,7 +35,17 @@ func (d *Door) converse(ctx context.Context, call *proxy.Call) error {
 	if call.Codec.Name() != llm.Responses || !d.room.Keeps() {
 		return nil
 	}
-	asked, previous, who := call.Body, call.Head.Previous, owner(call.Principal)
+	previous, who := call.Head.Previous, owner(call.Principal)
+	whole, err := d.room.Resolve(ctx, who, call.Body)
+	if err != nil {
+		return shelved(err)
+	}
+	if whole != nil {
+		if err := replace(call, whole); err != nil {
+			return err
+		}
+	}
+	asked := call.Body
 	if previous != "" && call.Head.Thread != "" {
 		return exclusive()
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/tokligence/tokligence-gateway/go/internal/conversation"
 	"github.com/tokligence/tokligence-gateway/go/internal/guard"
 	"github.com/tokligence/tokligence-gateway/go/internal/identity"
+	"github.com/tokligence/tokligence-gateway/go/internal/jsonscan"
 	"github.com/tokligence/tokligence-gateway/go/internal/llm"
 	"github.com/tokligence/tokligence-gateway/go/internal/protocol"
 	"github.com/tokligence/tokligence-gateway/go/internal/protocol/responses"
@@ -132,6 +133,34 @@ func TestGoingOnFromAnAnswer(t *testing.T) {
 				t.Errorf("the upstream was sent %s", sent)
 			}
 		})
+	}
+}
+
+// TestItemsByTheirID wants an input that names items of an earlier answer to
+// be as good as one that holds them, for the key that got them only.
+func TestItemsByTheirID(t *testing.T) {
+	up := openAI()
+	g := stateful(t, up)
+	_, first := g.asks(t, http.MethodPost, "/v1/responses", `{"model":"gpt-5","input":"one"}`)
+	output, _ := json.Marshal(first["output"])
+	id, _ := jsonscan.Text(jsonscan.Get(output[1:], "id"))
+	goOn := `{"model":"gpt-5","input":[{"role":"user","content":"one"},{"type":"item_reference","id":"` + id + `"},{"role":"user","content":"two"}]}`
+	status, second := g.asks(t, http.MethodPost, "/v1/responses", goOn)
+	sent, _ := up.last()
+	var body struct{ Messages []struct{ Role string } }
+	if err := json.Unmarshal([]byte(sent), &body); err != nil || status != 200 || len(body.Messages) != 3 || body.Messages[1].Role != "assistant" {
+		t.Fatalf("%d %v, the upstream was sent %s", status, second, sent)
+	}
+	for _, unknown := range []string{"msg_1", "msg__0", "item_reference", strings.Repeat("m_", 200)} {
+		status, refused := g.asks(t, http.MethodPost, "/v1/responses",
+			`{"model":"gpt-5","input":[{"type":"item_reference","id":"`+unknown+`"},{"role":"user","content":"two"}]}`)
+		if text, _ := json.Marshal(refused); status != 400 || !strings.Contains(string(text), "input[0]") {
+			t.Errorf("%s: %d %s", unknown, status, text)
+		}
+	}
+	status, _ = g.asks(t, http.MethodDelete, "/v1/responses/"+first["id"].(string), "")
+	if again, refused := g.asks(t, http.MethodPost, "/v1/responses", goOn); status != 200 || again != 400 {
+		t.Errorf("after its deletion: %d %d %v", status, again, refused)
 	}
 }
 
