@@ -133,6 +133,9 @@ func (c *command) showTranslated(o *app.TranslateOptions, out *app.Translated, f
 	if _, err := c.out.Write(text); err != nil {
 		return err
 	}
+	if refusal != nil && len(out.Findings) == 0 {
+		return refusal
+	}
 	if err := c.findings(out.Findings); err != nil || refusal == nil {
 		return err
 	}
