@@ -50,7 +50,7 @@ func run(t *testing.T, d *daemon.Daemon, dir, program string, args ...string) {
 
 func TestJavaScriptClients(t *testing.T) {
 	d, vendors := start(t)
-	run(t, d, "js", "node", "--test", "--test-reporter=tap", "sdk.test.mjs", "beside.test.mjs")
+	run(t, d, "js", "node", "--test", "--test-reporter=tap", "sdk.test.mjs", "beside.test.mjs", "vercel.test.mjs")
 	checkUpstreams(t, vendors...)
 }
 
