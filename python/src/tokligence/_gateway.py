@@ -210,9 +210,16 @@ class Gateway:
 
     def _repr_html_(self) -> str:
         """Show the gateway in a notebook, without its key: notebooks are passed on."""
+        from datetime import datetime, timezone
+        from functools import partial
+
         from ._html import table
 
-        return table(self, None if self._supervisor is None else self._supervisor.started)
+        usage = None
+        if self._supervisor is not None:
+            since = datetime.fromtimestamp(self._supervisor.started, timezone.utc)
+            usage = partial(self.usage, since, [])
+        return table(self.status()._asdict(), usage)
 
 
 def _taken(port: int) -> bool:

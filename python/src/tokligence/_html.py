@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from collections.abc import Callable, Mapping
 from html import escape
-from typing import TYPE_CHECKING
 
 from ._ask import Usage
 from ._errors import GatewayError
 
-if TYPE_CHECKING:
-    from ._gateway import Gateway
 
-
-def table(gateway: Gateway, started: float | None) -> str:
-    """Return a table of where the gateway is and, if it was started, of what was used since."""
-    status = gateway.status()
-    rows = [("state", escape(status.state))]
-    if status.url is not None:
+def table(status: Mapping[str, object], usage: Callable[[], list[Usage]] | None) -> str:
+    """Return a table of where a gateway is and, if it was started, of what was used since."""
+    rows = [("state", escape(str(status["state"])))]
+    if status["url"] is not None:
+        url = escape(str(status["url"]))
         rows += [
-            ("openai_base_url", f"<code>{escape(status.url)}/v1</code>"),
-            ("anthropic_base_url", f"<code>{escape(status.url)}/anthropic</code>"),
+            ("openai_base_url", f"<code>{url}/v1</code>"),
+            ("anthropic_base_url", f"<code>{url}/anthropic</code>"),
             ("api_key", "<code>.api_key</code>"),
-            ("pid", str(status.pid)),
-            ("restarts", str(status.restarts)),
-            ("version", escape(status.version or "")),
+            ("pid", str(status["pid"])),
+            ("restarts", str(status["restarts"])),
+            ("version", escape(str(status["version"] or ""))),
         ]
-    if started is not None:
-        since = datetime.fromtimestamp(started, timezone.utc)
+    if usage is not None:
         try:
-            rows.append(("used since the start", escape(_used(gateway.usage(since=since, by=[])))))
+            rows.append(("used since the start", escape(_used(usage()))))
         except GatewayError as error:
             rows.append(("used since the start", escape(str(error))))
     cells = "".join(
