@@ -174,7 +174,7 @@ func vendors() map[string]vendor {
 			habits{topCached: true, thought: "reasoning_content"},
 		},
 		"zhipu": {
-			join(paths("/api/paas/v4", bearer, chat), paths("/api/anthropic/v1", either, messages)),
+			join(paths("/api/paas/v4", bearer, chat, embed), paths("/api/anthropic/v1", either, messages)),
 			rules(compatible(refuses("n", "seed", "logit_bias", "parallel_tool_calls"), choices("auto", "none")), compatibleMessages()),
 			habits{thought: "reasoning_content"},
 		},
