@@ -17,7 +17,7 @@ import (
 )
 
 // inBackground answers at once and has the answer made while nobody waits. A
-// provider that speaks the protocol does both by itself. Asked is the request
+// provider that speaks the protocol and keeps answers does both by itself. Asked is the request
 // as the client sent it.
 func (d *Door) inBackground(c *gin.Context, call *proxy.Call, asked []byte, body *body) error {
 	plan, err := d.router.Plan(c.Request.Context(), route.Query{
@@ -27,8 +27,8 @@ func (d *Door) inBackground(c *gin.Context, call *proxy.Call, asked []byte, body
 	if err != nil {
 		return err
 	}
-	if plan[0].Protocol == llm.Responses && !plan[0].Translate {
-		call.Pin = plan[0].Provider.Name() // the others would not know of it
+	if first := &plan[0]; first.Protocol == llm.Responses && !first.Translate && !first.Target.Quirks.Stateless {
+		call.Pin = first.Provider.Name() // the others would not know of it
 		return d.proxy.Serve(c.Request.Context(), c.Writer, call)
 	}
 	streamed := call.Head.Stream

@@ -166,7 +166,9 @@ func describe(name string, preset *provider.Preset) route.ProviderInfo {
 
 func (u *Upstreams) addLoopback(codecs map[llm.Protocol]protocol.Codec) {
 	p := loopback.New(codecs, loopback.Options{Count: tokens.EstimateRequest})
-	u.Infos = append(u.Infos, route.ProviderInfo{Name: loopbackPreset, Provider: p, Preset: loopbackPreset, Ready: true, Local: true})
+	u.Infos = append(u.Infos, route.ProviderInfo{
+		Name: loopbackPreset, Provider: p, Preset: loopbackPreset, Ready: true, Local: true, Quirks: protocol.Quirks{Stateless: true},
+	})
 }
 
 // Close lets go of connections. Calls in flight go on.

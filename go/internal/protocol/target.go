@@ -37,6 +37,7 @@ type Quirks struct {
 	NoStrict            bool     // refuses strict on tools
 	NoMidSystem         bool     // system only at the start
 	CustomTools         bool     // takes custom (free-form) tools natively
+	Stateless           bool     // keeps no answers on Responses, so the gateway does
 	CallIDs             string   // mistral: exactly nine letters or digits
 	DropFields          []string // top-level fields the server refuses
 	HighestEffortHigh   bool     // knows no reasoning_effort above high

@@ -31,9 +31,10 @@ type Call struct {
 	// is decoded; until then Head.EstimatedInput is a rough guess.
 	Estimate func(*llm.Request) int64
 
-	// Keep is given the end of a translated answer, in the client's protocol,
-	// before it leaves: the whole of a body, the last frames of a stream. It
-	// must not hold on to the bytes, nor block. Nil keeps nothing.
+	// Keep is given the end of an answer that is translated or whose upstream
+	// keeps none, in the client's protocol, before it leaves: the whole of a
+	// body, the last frames of a stream. It must not hold on to the bytes, nor
+	// block. Nil keeps nothing.
 	Keep func(end []byte)
 
 	// Ended is given the end of an answer that is whole, translated or not,

@@ -87,6 +87,7 @@ func (t *try) passLast(meter protocol.Meter, frame []byte) *llm.Error {
 	if err := t.settle(len(frame)); err != nil {
 		return t.fail(meter, err)
 	}
+	t.keep(frame)
 	t.call.ended(frame)
 	_, _ = t.ans.Write(frame)
 	return nil
@@ -160,6 +161,7 @@ func (t *try) passBody(body io.Reader, header http.Header) *llm.Error {
 	if failure := t.settle(len(whole)); failure != nil {
 		return failure
 	}
+	t.keep(whole)
 	t.call.ended(whole)
 	kind := "application/json"
 	if t.call.Head.Verbatim {
@@ -186,9 +188,16 @@ func (t *try) readWhole(body io.Reader, header http.Header) ([]byte, *llm.Error)
 	return whole.Bytes(), nil
 }
 
+// keep keeps an answer that its upstream does not, given its end.
+func (t *try) keep(end []byte) {
+	if t.cand.Target.Quirks.Stateless && t.call.Keep != nil {
+		t.call.Keep(end)
+	}
+}
+
 // note tells once where the answer lies.
 func (t *try) note(meter protocol.Meter) {
-	if t.noted || t.call.Note == nil {
+	if t.noted || t.call.Note == nil || t.cand.Target.Quirks.Stateless {
 		return
 	}
 	if id := meter.Meta().ID; id != "" {

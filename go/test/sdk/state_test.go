@@ -60,6 +60,37 @@ func TestGoClientWithState(t *testing.T) {
 	}
 }
 
+// TestGoClientWithAStatelessServer does the same with a model whose server
+// speaks Responses and keeps nothing.
+func TestGoClientWithAStatelessServer(t *testing.T) {
+	d, _ := start(t)
+	ctx := context.Background()
+	client := openai.NewClient(option.WithBaseURL(d.URL+"/v1"), option.WithAPIKey(daemon.Key), option.WithMaxRetries(0))
+	ask := responses.ResponseNewParams{Model: "loopback", Input: responses.ResponseNewParamsInputUnion{OfString: openai.String("one")}}
+	first, err := client.Responses.New(ctx, ask)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask.PreviousResponseID, ask.Background = openai.String(first.ID), openai.Bool(true)
+	second, err := client.Responses.New(ctx, ask)
+	for deadline := time.Now().Add(10 * time.Second); err == nil && second.Status != "completed" && time.Now().Before(deadline); {
+		time.Sleep(20 * time.Millisecond)
+		second, err = client.Responses.Get(ctx, second.ID, responses.ResponseGetParams{})
+	}
+	if err != nil || second.OutputText() != "[loopback] one" {
+		t.Fatalf("%v, %v", second, err)
+	}
+	ask.Background = openai.Bool(false)
+	stream := client.Responses.NewStreaming(ctx, ask)
+	var last responses.Response
+	for stream.Next() {
+		last = stream.Current().Response
+	}
+	if again, err := client.Responses.Get(ctx, last.ID, responses.ResponseGetParams{}); err != nil || again.OutputText() != "[loopback] one" {
+		t.Errorf("read again: %v, %v, %v", again, err, stream.Err())
+	}
+}
+
 // TestGoClientWithAConversation makes one, has an answer added to it, reads it
 // and takes it down.
 func TestGoClientWithAConversation(t *testing.T) {
