@@ -225,12 +225,12 @@ func TestAStreamIsTakenUpAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	up.say <- "Hel"
 	first := make([]byte, 4096)
-	n, err := resp.Body.Read(first)
+	n, err := resp.Body.Read(first) // before the provider has said anything
 	if err != nil {
 		t.Fatal(err)
 	}
+	up.say <- "Hel"
 	_, rest, _ := strings.Cut(string(first[:n]), `"id":"`)
 	id, _, _ := strings.Cut(rest, `"`)
 	leave()
@@ -305,6 +305,10 @@ func TestAFailureInTheBackgroundIsTold(t *testing.T) {
 	got := g.until(t, path, "failed")
 	if words, _ := got["error"].(map[string]any); words["code"] != "rate_limit_exceeded" || "/v1/responses/"+got["id"].(string) != path {
 		t.Errorf("the answer is %v", got)
+	}
+	numbers, last := g.events(t, http.MethodPost, "/v1/responses", `{"model":"gpt-5","input":"one","background":true,"stream":true}`)
+	if rising(t, numbers, 0); len(numbers) != 3 || last != "response.failed" {
+		t.Errorf("its stream is %v, and ends in %s", numbers, last)
 	}
 }
 

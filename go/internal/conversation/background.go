@@ -217,7 +217,7 @@ func (r *Room) Events(ctx context.Context, owner, id string, from int, patience 
 	}
 	if told := rec.told(time.Now()); !rec.Lease.IsZero() {
 		if told.Lease.IsZero() {
-			return [][]byte{endFrame(from, told.Answer)}, true, nil
+			return [][]byte{frameOf(kindFailed, from, told.Answer)}, true, nil
 		}
 		select { // another instance makes it
 		case <-time.After(lookPause):
@@ -278,8 +278,10 @@ func (rec Record) told(now time.Time) Record {
 	return rec
 }
 
-// endFrame is the last event of a stream that ends without an answer.
-func endFrame(seq int, answer []byte) []byte {
-	out := strconv.AppendInt([]byte("event: response.failed\ndata: {\"type\":\"response.failed\",\"sequence_number\":"), int64(seq), 10)
-	return append(append(append(out, `,"response":`...), answer...), "}\n\n"...)
+// frameOf is the event of a kind that carries a response object.
+func frameOf(kind string, seq int, answer []byte) []byte {
+	out := append(append([]byte("event: "), kind...), "\ndata: {\"type\":\""...)
+	out = append(append(out, kind...), "\",\"sequence_number\":"...)
+	out = append(strconv.AppendInt(out, int64(seq), 10), ",\"response\":"...)
+	return append(append(out, answer...), "}\n\n"...)
 }

@@ -3,6 +3,8 @@ package conversation
 import (
 	"bytes"
 	"context"
+	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -29,8 +31,17 @@ type Run struct {
 }
 
 func newRun(rec Record, most int64, memory Memory, cancel context.CancelCauseFunc) *Run {
-	return &Run{record: rec, most: most, memory: memory, cancel: cancel, output: []byte{'['}, grown: make(chan struct{})}
+	x := &Run{record: rec, most: most, memory: memory, cancel: cancel, output: []byte{'['}, grown: make(chan struct{})}
+	if rec.Streamed { // who follows learns the id before the provider has begun
+		x.keep(frameOf(kindCreated, 0, x.now()))
+	}
+	return x
 }
+
+const (
+	kindCreated = "response.created"
+	kindFailed  = "response.failed"
+)
 
 var frameEnd = []byte("\n\n")
 
@@ -91,11 +102,10 @@ func (x *Run) read(frame []byte) {
 	}
 	data = bytes.TrimSpace(data)
 	x.begun = true
-	if x.record.Streamed {
-		x.frames = append(x.frames, frame)
-		x.size += int64(len(frame))
-	}
 	kind, _ := jsonscan.Text(jsonscan.Get(data, "type"))
+	if x.record.Streamed && kind != kindCreated { // which was told at the start
+		x.keep(numbered(frame, data, len(x.frames)))
+	}
 	switch kind {
 	case "response.output_item.done":
 		item := jsonscan.Get(data, "item")
@@ -104,10 +114,31 @@ func (x *Run) read(frame []byte) {
 		}
 		x.output = append(x.output, item...)
 		x.size += int64(len(item))
-	case "response.completed", "response.incomplete", "response.failed":
+	case "response.completed", "response.incomplete", kindFailed:
 		x.last = bytes.Clone(jsonscan.Get(data, "response"))
 	}
 	x.wake()
+}
+
+// keep keeps a frame for those who follow.
+func (x *Run) keep(frame []byte) {
+	x.frames = append(x.frames, frame)
+	x.size += int64(len(frame))
+}
+
+// numbered is a frame with its place in the stream for a number. A failure
+// before the provider has begun counts from 0.
+func numbered(frame, data []byte, seq int) []byte {
+	number := strconv.AppendInt(nil, int64(seq), 10)
+	if bytes.Equal(jsonscan.Get(data, "sequence_number"), number) {
+		return frame
+	}
+	data, err := with(data, "", member{"sequence_number", number})
+	if err != nil {
+		return frame
+	}
+	head, _, _ := bytes.Cut(frame, []byte("data:"))
+	return slices.Concat(head, []byte("data: "), data, frameEnd)
 }
 
 func (x *Run) wake() {
@@ -123,7 +154,7 @@ func (x *Run) end(status string, failure []byte) {
 	}
 	x.last = ended(x.now(), status, failure)
 	if x.record.Streamed {
-		x.frames = append(x.frames, endFrame(len(x.frames), x.last))
+		x.frames = append(x.frames, frameOf(kindFailed, len(x.frames), x.last))
 	}
 	x.wake()
 }
