@@ -414,3 +414,27 @@ func TestAConversationInTheBackground(t *testing.T) {
 		t.Errorf("the conversation holds %q", got)
 	}
 }
+
+func TestWhatIsCancelledIsNotAddedToItsConversation(t *testing.T) {
+	for name, stop := range map[string]func(g *gateway, path string){
+		"here": func(g *gateway, path string) { g.asks(t, http.MethodPost, path+"/cancel", "") },
+		"elsewhere": func(g *gateway, path string) {
+			_ = g.shelf.CancelResponse(t.Context(), "a", strings.TrimPrefix(path, "/v1/responses/"))
+		},
+	} {
+		up := newSlow()
+		g := stateful(t, &up.upstream)
+		id, talk := g.begun(t, ``)
+		path := g.inBackground(t, `,"conversation":"`+id+`"`)
+		up.say <- "Hel"
+		stop(g, path)
+		close(up.say) // the answer is read to its end, which is a good one
+		for g.room.Running() > 0 {
+			time.Sleep(time.Millisecond)
+		}
+		g.until(t, path, "cancelled")
+		if said := g.said(t, talk); len(said) != 0 {
+			t.Errorf("%s: the conversation holds %q", name, said)
+		}
+	}
+}

@@ -44,20 +44,34 @@ var errStopping = errors.New("the gateway is shutting down")
 // is written. It must end soon after ctx.
 type Work func(ctx context.Context, w io.Writer)
 
-// Start makes an answer in the background. Begun is the first events of its
-// stream; the body is the client's own. The record is as it was at first.
-func (r *Room) Start(ctx context.Context, owner, previous string, body, begun []byte, streamed bool, work Work) (Record, error) {
-	answer := bytes.Clone(lastAnswer(begun))
+// Order is an answer to be made in the background.
+type Order struct {
+	Owner    string
+	Previous string // id of the answer it goes on from, "" none
+	Body     []byte // the client's own
+	Begun    []byte // the first events of the stream
+	Streamed bool   // its events are kept
+	Work     Work
+
+	// Ended is given the last event of an answer that has ended well, before
+	// anybody sees that it has. Nil is told nothing.
+	Ended func(end []byte)
+}
+
+// Start makes an answer in the background. The record is as it was at first.
+func (r *Room) Start(ctx context.Context, o Order) (Record, error) {
+	answer := bytes.Clone(lastAnswer(o.Begun))
 	id, _ := idOf(answer)
 	rec := Record{
-		ID: id, Owner: owner, Previous: previous, Input: list(asked(body, id)), Answer: answer,
-		Streamed: streamed, Lease: time.Now().Add(leaseTime), Expires: time.Now().Add(r.opts.TTL),
+		ID: id, Owner: o.Owner, Previous: o.Previous, Input: list(asked(o.Body, id)), Answer: answer,
+		Streamed: o.Streamed, Lease: time.Now().Add(leaseTime), Expires: time.Now().Add(r.opts.TTL),
 	}
 	if int64(len(rec.Input)) > r.opts.MaxBytes {
 		return rec, llm.InvalidField("input", "The input is larger than the %d bytes that this gateway keeps (responses.max_bytes).", r.opts.MaxBytes)
 	}
 	life, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	run := newRun(rec, logFactor*r.opts.MaxBytes, r.opts.Memory, cancel)
+	run.first = o.Ended
 	rec.Answer = run.Now().Answer
 	if err := r.enter(run); err != nil {
 		cancel(err)
@@ -68,7 +82,7 @@ func (r *Room) Start(ctx context.Context, owner, previous string, body, begun []
 		r.leave(run)
 		return rec, err
 	}
-	go r.tend(life, run, work)
+	go r.tend(life, run, o.Work)
 	return rec, nil
 }
 
@@ -124,6 +138,10 @@ func (r *Room) tend(ctx context.Context, run *Run, work Work) {
 		case <-beat.C:
 			r.beat(ctx, run)
 		}
+	}
+	if run.holds() {
+		r.beat(ctx, run) // it may have been cancelled elsewhere
+		run.settle()
 	}
 	run.mu.Lock()
 	run.end(statusFailed, errorWords("server_error", "The response ended before its end."))

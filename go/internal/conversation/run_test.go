@@ -132,6 +132,43 @@ func TestARunTakesMemory(t *testing.T) {
 	}
 }
 
+// A good end is seen by first before it is seen by others, and not at all
+// once another one has come.
+func TestAGoodEndIsHeldBack(t *testing.T) {
+	for name, c := range map[string]struct {
+		before, during func(run *Run)
+		want           string
+		told           int
+	}{
+		"alone":            {want: "completed 0", told: 1},
+		"cancelled before": {before: (*Run).Cancel, want: "cancelled 2"},
+		"cancelled during": {during: (*Run).Cancel, want: "completed 0", told: 1},
+	} {
+		run, _ := begun(1 << 20)
+		told := 0
+		run.first = func(end []byte) {
+			if got := lookOf(t, run.Now()); got != "in_progress 2" {
+				t.Errorf("%s: it is %s already", name, got)
+			}
+			if _, ok := finished(lastAnswer(end)); ok {
+				told++
+			}
+			if c.during != nil {
+				c.during(run)
+			}
+		}
+		_, _ = run.Write([]byte(stream + stream))
+		if c.before != nil {
+			c.before(run)
+		}
+		run.settle()
+		frames, over := run.next(t.Context(), 0, 0)
+		if got := lookOf(t, run.Now()); got != c.want || told != c.told || !over || len(frames) != 4 {
+			t.Errorf("%s: it is %s after %d calls, over is %v with %d frames", name, got, told, over, len(frames))
+		}
+	}
+}
+
 func TestFollowersWait(t *testing.T) {
 	run, _ := begun(1 << 20)
 	if frames, over := run.next(t.Context(), 1, time.Millisecond); over || len(frames) > 0 {
