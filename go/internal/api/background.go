@@ -17,8 +17,9 @@ import (
 )
 
 // inBackground answers at once and has the answer made while nobody waits. A
-// provider that speaks the protocol and keeps answers does both by itself. Asked is the request
-// as the client sent it.
+// provider that speaks the protocol and keeps answers does both by itself,
+// unless the answer belongs to a conversation, of which only the gateway
+// knows. Asked is the request as the client sent it.
 func (d *Door) inBackground(c *gin.Context, call *proxy.Call, asked []byte, body *body) error {
 	plan, err := d.router.Plan(c.Request.Context(), route.Query{
 		Principal: call.Principal, Protocol: llm.Responses, Operation: llm.Generate,
@@ -27,7 +28,7 @@ func (d *Door) inBackground(c *gin.Context, call *proxy.Call, asked []byte, body
 	if err != nil {
 		return err
 	}
-	if first := &plan[0]; first.Protocol == llm.Responses && !first.Translate && !first.Target.Quirks.Stateless {
+	if first := &plan[0]; call.Head.Thread == "" && first.Protocol == llm.Responses && !first.Translate && !first.Target.Quirks.Stateless {
 		call.Pin = first.Provider.Name() // the others would not know of it
 		return d.proxy.Serve(c.Request.Context(), c.Writer, call)
 	}

@@ -415,6 +415,21 @@ func TestAConversationInTheBackground(t *testing.T) {
 	}
 }
 
+// A provider of the protocol knows nothing of a conversation: the gateway
+// makes the answer there too.
+func TestAConversationInTheBackgroundOfAProvider(t *testing.T) {
+	up := newKeeper("openai")
+	g := stateful(t, &up.upstream)
+	id, path := g.begun(t, ``)
+	got := g.until(t, g.inBackground(t, `,"conversation":"`+id+`"`), "completed")
+	if said := g.said(t, path); len(said) != 2 || said[0] != "user one" {
+		t.Errorf("after %v the conversation holds %q", got, said)
+	}
+	if sent, _ := up.last(); strings.Contains(sent, `"background":true`) || strings.Contains(sent, `"conversation"`) {
+		t.Errorf("the upstream was sent %s", sent)
+	}
+}
+
 func TestWhatIsCancelledIsNotAddedToItsConversation(t *testing.T) {
 	for name, stop := range map[string]func(g *gateway, path string){
 		"here": func(g *gateway, path string) { g.asks(t, http.MethodPost, path+"/cancel", "") },
