@@ -12,6 +12,7 @@ import (
 
 	"github.com/tokligence/tokligence-gateway/go/internal/conversation"
 	"github.com/tokligence/tokligence-gateway/go/internal/llm"
+	"github.com/tokligence/tokligence-gateway/go/internal/provider"
 )
 
 // talk is a conversation in memory.
@@ -74,6 +75,13 @@ func (s *shelf) ChangeThread(_ context.Context, owner, id string, c conversation
 	}
 	if at >= 0 {
 		t.items = slices.Delete(t.items, at, at+1)
+	}
+	size := int64(0)
+	for _, item := range slices.Concat(t.items, c.Add) {
+		size += int64(len(item.Body))
+	}
+	if c.Most > 0 && size > c.Most {
+		return conversation.ErrFull
 	}
 	for _, item := range c.Add {
 		there := slices.ContainsFunc(t.items, func(i conversation.Item) bool { return i.ID == item.ID })
@@ -237,5 +245,32 @@ func TestConversationsAreCounted(t *testing.T) {
 	}
 	if n := len(g.said(t, path)); n != 1 {
 		t.Errorf("counting left %d items", n)
+	}
+}
+
+// What others add meanwhile counts: an exchange may go over the bound, but
+// only one does, and then the client is told.
+func TestConversationsAreBounded(t *testing.T) {
+	up := openAI()
+	g := stateful(t, up)
+	id, path := g.begun(t, `{"items":[{"role":"user","content":"`+strings.Repeat("x", 30000)+`"}]}`)
+	more := `{"items":[{"role":"user","content":"` + strings.Repeat("x", 30000) + `"}]}`
+	up.do = func(ctx context.Context, req *provider.Request) (*http.Response, error) {
+		if status, got := g.asks(t, "POST", path+"/items", more); status != 200 {
+			t.Errorf("added meanwhile: %d %v", status, got)
+		}
+		return answer(200, chatAnswer)(ctx, req)
+	}
+	ask := `{"model":"gpt-5","input":"` + strings.Repeat("x", 10000) + `","conversation":"` + id + `"}`
+	for n, want := range []int{200, 400} {
+		if status, got := g.asks(t, "POST", "/v1/responses", ask); status != want {
+			t.Errorf("exchange %d: %d %v", n, status, got)
+		}
+	}
+	if got := g.said(t, path); len(got) != 4 {
+		t.Errorf("the conversation holds %d items", len(got))
+	}
+	if status, got := g.asks(t, "POST", path+"/items", `{"items":[{"role":"user","content":"x"}]}`); status != 400 {
+		t.Errorf("added to what is full: %d %v", status, got)
 	}
 }

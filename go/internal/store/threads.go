@@ -137,7 +137,14 @@ func addItems(tx *gorm.DB, thread string, c conversation.Change) error {
 		}
 		added += n * int64(len(item.Body))
 	}
-	return grow(tx, thread, added)
+	if err := grow(tx, thread, added); err != nil || c.Most == 0 {
+		return err
+	}
+	row, err := in[threadRow](tx).first("id = ?", thread)
+	if err == nil && row.Size > c.Most {
+		err = conversation.ErrFull
+	}
+	return err
 }
 
 // grow counts what a conversation holds.

@@ -89,3 +89,39 @@ func TestThreadsGrowFromSeveralSides(t *testing.T) {
 		}
 	})
 }
+
+// However many add to a conversation at once, it does not grow beyond the bound.
+func TestThreadsAreBounded(t *testing.T) {
+	onBoth(t, func(t *testing.T, open opener) {
+		s, ctx := migrated(t, open), t.Context()
+		if err := s.SaveThread(ctx, conversation.Thread{ID: "conv_1", Owner: "a", Created: at(1), Expires: at(10)}, nil); err != nil {
+			t.Fatal(err)
+		}
+		each := int64(len(item("i0").Body))
+		var wait sync.WaitGroup
+		refused := make(chan error, 8)
+		for n := range 8 {
+			wait.Go(func() {
+				err := s.ChangeThread(ctx, "a", "conv_1", conversation.Change{
+					Expires: at(20), Most: 3 * each, Add: []conversation.Item{item("i" + strconv.Itoa(n))},
+				})
+				if err != nil {
+					refused <- err
+				}
+			})
+		}
+		wait.Wait()
+		close(refused)
+		n := 0
+		for err := range refused {
+			if n++; !errors.Is(err, conversation.ErrFull) {
+				t.Error(err)
+			}
+		}
+		got, err := s.FindThread(ctx, "a", "conv_1", at(9))
+		items, _ := s.ThreadItems(ctx, "conv_1")
+		if err != nil || n != 5 || len(items) != 3 || got.Size != 3*each {
+			t.Errorf("%d are refused, %d are there, with %d bytes, %v", n, len(items), got.Size, err)
+		}
+	})
+}
