@@ -288,12 +288,21 @@ func TestAnAnswerInTheBackgroundIsDeleted(t *testing.T) {
 	if status, got := g.asks(t, http.MethodDelete, path, ""); status != 200 || got["deleted"] != true {
 		t.Fatalf("%d %v", status, got)
 	}
-	close(up.say)
-	for g.room.Running() > 0 {
-		time.Sleep(time.Millisecond)
+	if n := g.room.Running(); n != 1 { // the upstream is not done
+		t.Errorf("%d are running", n)
 	}
-	if status, _ := g.asks(t, http.MethodGet, path, ""); status != 404 {
-		t.Errorf("read: %d", status)
+	for _, when := range []string{"while it stops", "when it has stopped"} {
+		for _, c := range [][2]string{{http.MethodGet, path}, {http.MethodPost, path + "/cancel"}, {http.MethodDelete, path}} {
+			if status, _ := g.asks(t, c[0], c[1], ""); status != 404 {
+				t.Errorf("%s: %s is %d", when, c[0], status)
+			}
+		}
+		if when == "while it stops" {
+			close(up.say)
+		}
+		for g.room.Running() > 0 {
+			time.Sleep(time.Millisecond)
+		}
 	}
 }
 

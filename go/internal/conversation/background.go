@@ -192,10 +192,18 @@ func (r *Room) closing() bool {
 func (r *Room) running(owner, id string) *Run {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if run := r.runs[id]; run != nil && run.record.Owner == owner {
+	if run := r.runs[id]; run != nil && run.record.Owner == owner && !run.hidden {
 		return run
 	}
 	return nil
+}
+
+// hide lets nobody find an answer that is being made. It keeps its place
+// until whoever makes it has stopped.
+func (r *Room) hide(run *Run) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	run.hidden = true
 }
 
 // Running is how many answers are being made here.

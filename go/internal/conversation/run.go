@@ -19,6 +19,7 @@ type Run struct {
 	memory Memory
 	cancel context.CancelCauseFunc
 	first  func(end []byte) // sees a good end before anybody else; nil none
+	hidden bool             // deleted; the room's lock guards it
 
 	mu     sync.Mutex
 	part   []byte   // of a frame that is not whole yet
