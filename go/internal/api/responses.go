@@ -178,7 +178,7 @@ func (d *Door) cancel(c *gin.Context, rec conversation.Record) ([]byte, error) {
 	}
 	rec, err := d.room.Cancel(c.Request.Context(), rec)
 	if err != nil {
-		return nil, missing(rec.ID, err)
+		return nil, missing(c.Param("id"), err)
 	}
 	return rec.Answer, nil
 }

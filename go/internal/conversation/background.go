@@ -223,7 +223,11 @@ func (r *Room) Cancel(ctx context.Context, rec Record) (Record, error) {
 	if rec.Lease.IsZero() {
 		return rec, nil
 	}
-	if err := r.opts.Runs.CancelResponse(ctx, rec.Owner, rec.ID); err != nil {
+	err := r.opts.Runs.CancelResponse(ctx, rec.Owner, rec.ID)
+	if errors.Is(err, ErrNotFound) { // it has ended since rec was read, or is deleted
+		return r.Find(ctx, rec.Owner, rec.ID)
+	}
+	if err != nil {
 		return rec, err
 	}
 	rec.Cancelled = true
