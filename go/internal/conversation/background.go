@@ -86,13 +86,15 @@ func (r *Room) Start(ctx context.Context, o Order) (Record, error) {
 	return rec, nil
 }
 
-// enter gives an answer a place among those in the making.
+// enter gives an answer a place among those in the making. Those of its owner
+// that have ended, and whose provider is only listened to for the bill, leave
+// room for others.
 func (r *Room) enter(run *Run) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	own := 0
 	for _, other := range r.runs {
-		if other.record.Owner == run.record.Owner {
+		if other.record.Owner == run.record.Owner && !other.over() {
 			own++
 		}
 	}

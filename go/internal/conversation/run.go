@@ -221,6 +221,12 @@ func (x *Run) Now() Record {
 	return rec
 }
 
+func (x *Run) over() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.last != nil
+}
+
 // Cancel ends it on its owner's wish.
 func (x *Run) Cancel() {
 	x.mu.Lock()
