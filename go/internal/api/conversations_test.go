@@ -88,9 +88,10 @@ func (s *shelf) ChangeThread(_ context.Context, owner, id string, c conversation
 		if there && c.Strict {
 			return conversation.ErrTaken
 		}
-		if !there {
-			t.items = append(t.items, item)
+		if there {
+			item = item.Renamed()
 		}
+		t.items = append(t.items, item)
 	}
 	return nil
 }
@@ -232,6 +233,27 @@ func TestAConversationAtAProviderOfTheProtocol(t *testing.T) {
 		t.Errorf("the upstream was sent %s", sent)
 	}
 	if got := g.said(t, path); !slices.Equal(got, []string{"user one", "assistant Hi", "user two", "assistant Hi"}) { // the ids are the same
+		t.Errorf("the conversation holds %q", got)
+	}
+}
+
+// An item whose id is taken by the request's own input, or by what was added
+// meanwhile, is added all the same.
+func TestIDsThatAreTaken(t *testing.T) {
+	up := newKeeper("openai")
+	g := stateful(t, &up.upstream)
+	id, path := g.begun(t, ``)
+	up.do = func(ctx context.Context, req *provider.Request) (*http.Response, error) {
+		if status, got := g.asks(t, "POST", path+"/items", `{"items":[{"id":"msg_0","role":"user","content":"zero"}]}`); status != 200 {
+			t.Errorf("added meanwhile: %d %v", status, got)
+		}
+		return answer(200, `{"id":"resp_1","object":"response","status":"completed","model":"gpt-5","output":[{"id":"msg_1","type":"message","status":"completed","role":"assistant","content":[{"type":"output_text","text":"Hi","annotations":[]}]}],"error":null,"usage":{"input_tokens":7,"output_tokens":3,"total_tokens":10}}`)(ctx, req)
+	}
+	ask := `{"model":"gpt-5","input":[{"id":"msg_0","role":"user","content":"one"},{"id":"msg_1","role":"user","content":"two"}],"conversation":"` + id + `"}`
+	if status, got := g.asks(t, http.MethodPost, "/v1/responses", ask); status != 200 {
+		t.Fatalf("%d %v", status, got)
+	}
+	if got := g.said(t, path); !slices.Equal(got, []string{"user zero", "user one", "user two", "assistant Hi"}) {
 		t.Errorf("the conversation holds %q", got)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/tokligence/tokligence-gateway/go/internal/jsonscan"
@@ -27,7 +26,7 @@ type Change struct {
 	Metadata []byte // nil: stays
 	Add      []Item
 	Most     int64  // bytes that the thread may hold after Add; more are ErrFull. 0: any
-	Strict   bool   // an item that is there already is ErrTaken; otherwise it stays as it is
+	Strict   bool   // an item whose id is there already is ErrTaken; otherwise it gets another id
 	Remove   string // id of an item; ErrNoItem if it is not there
 	Expires  time.Time
 }
@@ -129,7 +128,6 @@ type Exchange struct {
 	owner, id string
 	base      string // of ids that are missing
 	asked     []byte
-	known     map[string]bool // ids that are in the thread
 }
 
 // Resume begins an exchange with a thread of its owner.
@@ -138,16 +136,13 @@ func (r *Room) Resume(ctx context.Context, owner, id, base string, body []byte) 
 	if err != nil {
 		return nil, err
 	}
-	x := &Exchange{room: r, owner: owner, id: id, base: base, asked: body, known: map[string]bool{}}
+	x := &Exchange{room: r, owner: owner, id: id, base: base, asked: body}
 	if err := r.fits(t, x.input(), "conversation"); err != nil {
 		return nil, err
 	}
 	all, err := r.opts.Threads.ThreadItems(ctx, id)
 	if err != nil {
 		return nil, err
-	}
-	for i := range all {
-		x.known[all[i].ID] = true
 	}
 	history := list(all)
 	x.Body, err = after(slices.Clip(history[:len(history)-1]), body, "conversation")
@@ -167,13 +162,7 @@ func (x *Exchange) Close(end []byte) {
 	if _, ok := finished(answer); !ok {
 		return
 	}
-	add := x.input()
-	for n, item := range items(jsonscan.Get(answer, "output"), x.base+"_out") {
-		if x.known[item.ID] { // some servers number theirs from a small range
-			item = renamed(item, x.base+"_out_"+strconv.Itoa(n))
-		}
-		add = append(add, item)
-	}
+	add := append(x.input(), items(jsonscan.Get(answer, "output"), x.base+"_out")...)
 	ctx, cancel := context.WithTimeout(context.Background(), shelfTime)
 	defer cancel()
 	// The exchange that goes over the bound is there as well: the next request

@@ -40,14 +40,21 @@ func TestThreads(t *testing.T) {
 			}
 		}
 		got, err = s.FindThread(ctx, "a", "conv_1", at(11))
-		if err != nil || string(got.Metadata) != `{}` || got.Size != int64(2*len(item("i1").Body)) {
+		again, err2 := s.ThreadItems(ctx, "conv_1")
+		if err2 != nil || len(again) != 3 || got.Size != int64(2*len(item("i1").Body)+len(again[2].Body)) {
+			t.Fatalf("of %d bytes it holds %v, %v", got.Size, again, err2)
+		}
+		if id := again[2].ID; id == "i2" || string(again[2].Body) != `{"id":"`+id+`"}` {
+			t.Errorf("what was there already is added as %s", again[2].Body)
+		}
+		if err != nil || string(got.Metadata) != `{}` {
 			t.Errorf("after the changes found %+v, %v", got, err)
 		}
 		if _, err := s.FindThread(ctx, "a", "conv_1", at(12)); !errors.Is(err, conversation.ErrNotFound) {
 			t.Errorf("expired: %v", err)
 		}
 		items, err := s.ThreadItems(ctx, "conv_1")
-		if err != nil || len(items) != 2 || items[0].ID != "i2" || items[1].ID != "i3" || string(items[1].Body) != `{"id":"i3"}` {
+		if err != nil || len(items) != 3 || items[0].ID != "i2" || items[1].ID != "i3" || string(items[1].Body) != `{"id":"i3"}` {
 			t.Errorf("it holds %v, %v", items, err)
 		}
 		if err := s.DeleteThread(ctx, "a", "conv_1"); err != nil {
