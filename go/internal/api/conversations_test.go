@@ -7,9 +7,11 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/tokligence/tokligence-gateway/go/internal/api"
 	"github.com/tokligence/tokligence-gateway/go/internal/conversation"
 	"github.com/tokligence/tokligence-gateway/go/internal/llm"
 	"github.com/tokligence/tokligence-gateway/go/internal/provider"
@@ -294,5 +296,42 @@ func TestConversationsAreBounded(t *testing.T) {
 	}
 	if status, got := g.asks(t, "POST", path+"/items", `{"items":[{"role":"user","content":"x"}]}`); status != 400 {
 		t.Errorf("added to what is full: %d %v", status, got)
+	}
+}
+
+// A conversation that is written out takes memory until it is answered, also
+// in the background.
+func TestWhatIsWrittenOutTakesMemory(t *testing.T) {
+	for _, members := range []string{``, `,"background":true`} {
+		up := openAI()
+		g := stateful(t, up)
+		g.door.SetLimits(api.Limits{BodyMemory: 90 << 10})
+		id, _ := g.begun(t, `{"items":[{"role":"user","content":"`+strings.Repeat("x", 40<<10)+`"}]}`)
+		ask := `{"model":"gpt-5","input":"one","conversation":"` + id + `"`
+		came, hold := make(chan struct{}, 4), make(chan struct{})
+		up.do = func(ctx context.Context, req *provider.Request) (*http.Response, error) {
+			came <- struct{}{}
+			<-hold
+			return answer(200, chatAnswer)(ctx, req)
+		}
+		var wait sync.WaitGroup
+		for range 2 {
+			wait.Go(func() {
+				if status, got := g.asks(t, "POST", "/v1/responses", ask+members+`}`); status != 200 {
+					t.Errorf("%d %v", status, got)
+				}
+			})
+			<-came
+		}
+		status, got := g.asks(t, "POST", "/v1/responses", ask+`}`)
+		if words, _ := got["error"].(map[string]any); status != 503 || words["code"] != "body_memory" {
+			t.Errorf("with %q: one too many is %d %v", members, status, words)
+		}
+		close(hold)
+		wait.Wait()
+		for g.room.Running() > 0 {
+			time.Sleep(time.Millisecond)
+		}
+		g.door.SetLimits(api.Limits{}) // what is kept has room
 	}
 }
