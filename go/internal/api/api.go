@@ -44,7 +44,7 @@ type (
 // Limits bound what a client may send.
 type Limits struct {
 	BodyBytes   int64 // of one request, decoded; default 50 MiB
-	BodyMemory  int64 // of all requests being read or carried, and answers on their way to the database; default 1 GiB
+	BodyMemory  int64 // of all requests being read or carried, with what they go on from, and answers on their way to the database; default 1 GiB
 	BodyIdle    int   // seconds a client may pause while sending; default 15
 	ModelsCache int   // seconds a provider's model list is kept; default 300
 }

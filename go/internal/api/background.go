@@ -17,8 +17,9 @@ import (
 )
 
 // inBackground answers at once and has the answer made while nobody waits. A
-// provider that speaks the protocol and keeps answers does both by itself. Asked is the request
-// as the client sent it.
+// provider that speaks the protocol and keeps answers does both by itself,
+// unless the answer belongs to a conversation, of which only the gateway
+// knows. Asked is the request as the client sent it.
 func (d *Door) inBackground(c *gin.Context, call *proxy.Call, asked []byte, body *body) error {
 	plan, err := d.router.Plan(c.Request.Context(), route.Query{
 		Principal: call.Principal, Protocol: llm.Responses, Operation: llm.Generate,
@@ -27,26 +28,27 @@ func (d *Door) inBackground(c *gin.Context, call *proxy.Call, asked []byte, body
 	if err != nil {
 		return err
 	}
-	if first := &plan[0]; first.Protocol == llm.Responses && !first.Translate && !first.Target.Quirks.Stateless {
+	if first := &plan[0]; call.Head.Thread == "" && first.Protocol == llm.Responses && !first.Translate && !first.Target.Quirks.Stateless {
 		call.Pin = first.Provider.Name() // the others would not know of it
 		return d.proxy.Serve(c.Request.Context(), c.Writer, call)
 	}
-	streamed := call.Head.Stream
-	begun, err := detach(call)
-	if err != nil {
+	order := conversation.Order{
+		Owner: owner(call.Principal), Previous: call.Head.Previous, Body: asked, Streamed: call.Head.Stream, Ended: call.Ended,
+	}
+	if order.Begun, err = detach(call); err != nil {
 		return err
 	}
 	memory := body.handOver()
-	rec, err := d.room.Start(c.Request.Context(), owner(call.Principal), call.Head.Previous, asked, begun, streamed,
-		func(ctx context.Context, w io.Writer) {
-			defer memory.release()
-			d.make(ctx, w, call)
-		})
+	order.Work = func(ctx context.Context, w io.Writer) {
+		defer memory.release()
+		d.make(ctx, w, call)
+	}
+	rec, err := d.room.Start(c.Request.Context(), order)
 	if err != nil {
 		memory.release()
 		return shelved(err)
 	}
-	if streamed {
+	if rec.Streamed {
 		d.follow(c, rec.Owner, rec.ID, 0)
 		return nil
 	}
@@ -63,7 +65,7 @@ func detach(call *proxy.Call) (begun []byte, err error) {
 	}
 	if err == nil {
 		call.Head.Stream, call.Head.Background, call.Head.Kept = true, true, true
-		call.Keep, call.Note, call.Translate = nil, nil, true
+		call.Keep, call.Note, call.Ended, call.Translate = nil, nil, nil, true
 		_, err = call.Request()
 	}
 	if err != nil {

@@ -225,12 +225,12 @@ func TestAStreamIsTakenUpAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	up.say <- "Hel"
 	first := make([]byte, 4096)
-	n, err := resp.Body.Read(first)
+	n, err := resp.Body.Read(first) // before the provider has said anything
 	if err != nil {
 		t.Fatal(err)
 	}
+	up.say <- "Hel"
 	_, rest, _ := strings.Cut(string(first[:n]), `"id":"`)
 	id, _, _ := strings.Cut(rest, `"`)
 	leave()
@@ -288,12 +288,21 @@ func TestAnAnswerInTheBackgroundIsDeleted(t *testing.T) {
 	if status, got := g.asks(t, http.MethodDelete, path, ""); status != 200 || got["deleted"] != true {
 		t.Fatalf("%d %v", status, got)
 	}
-	close(up.say)
-	for g.room.Running() > 0 {
-		time.Sleep(time.Millisecond)
+	if n := g.room.Running(); n != 1 { // the upstream is not done
+		t.Errorf("%d are running", n)
 	}
-	if status, _ := g.asks(t, http.MethodGet, path, ""); status != 404 {
-		t.Errorf("read: %d", status)
+	for _, when := range []string{"while it stops", "when it has stopped"} {
+		for _, c := range [][2]string{{http.MethodGet, path}, {http.MethodPost, path + "/cancel"}, {http.MethodDelete, path}} {
+			if status, _ := g.asks(t, c[0], c[1], ""); status != 404 {
+				t.Errorf("%s: %s is %d", when, c[0], status)
+			}
+		}
+		if when == "while it stops" {
+			close(up.say)
+		}
+		for g.room.Running() > 0 {
+			time.Sleep(time.Millisecond)
+		}
 	}
 }
 
@@ -305,6 +314,10 @@ func TestAFailureInTheBackgroundIsTold(t *testing.T) {
 	got := g.until(t, path, "failed")
 	if words, _ := got["error"].(map[string]any); words["code"] != "rate_limit_exceeded" || "/v1/responses/"+got["id"].(string) != path {
 		t.Errorf("the answer is %v", got)
+	}
+	numbers, last := g.events(t, http.MethodPost, "/v1/responses", `{"model":"gpt-5","input":"one","background":true,"stream":true}`)
+	if rising(t, numbers, 0); len(numbers) != 3 || last != "response.failed" {
+		t.Errorf("its stream is %v, and ends in %s", numbers, last)
 	}
 }
 
@@ -408,5 +421,44 @@ func TestAConversationInTheBackground(t *testing.T) {
 	g.until(t, g.inBackground(t, `,"conversation":"`+id+`"`), "completed")
 	if got := g.said(t, path); len(got) != 2 || got[1] != "assistant Hello" {
 		t.Errorf("the conversation holds %q", got)
+	}
+}
+
+// A provider of the protocol knows nothing of a conversation: the gateway
+// makes the answer there too.
+func TestAConversationInTheBackgroundOfAProvider(t *testing.T) {
+	up := newKeeper("openai")
+	g := stateful(t, &up.upstream)
+	id, path := g.begun(t, ``)
+	got := g.until(t, g.inBackground(t, `,"conversation":"`+id+`"`), "completed")
+	if said := g.said(t, path); len(said) != 2 || said[0] != "user one" {
+		t.Errorf("after %v the conversation holds %q", got, said)
+	}
+	if sent, _ := up.last(); strings.Contains(sent, `"background":true`) || strings.Contains(sent, `"conversation"`) {
+		t.Errorf("the upstream was sent %s", sent)
+	}
+}
+
+func TestWhatIsCancelledIsNotAddedToItsConversation(t *testing.T) {
+	for name, stop := range map[string]func(g *gateway, path string){
+		"here": func(g *gateway, path string) { g.asks(t, http.MethodPost, path+"/cancel", "") },
+		"elsewhere": func(g *gateway, path string) {
+			_ = g.shelf.CancelResponse(t.Context(), "a", strings.TrimPrefix(path, "/v1/responses/"))
+		},
+	} {
+		up := newSlow()
+		g := stateful(t, &up.upstream)
+		id, talk := g.begun(t, ``)
+		path := g.inBackground(t, `,"conversation":"`+id+`"`)
+		up.say <- "Hel"
+		stop(g, path)
+		close(up.say) // the answer is read to its end, which is a good one
+		for g.room.Running() > 0 {
+			time.Sleep(time.Millisecond)
+		}
+		g.until(t, path, "cancelled")
+		if said := g.said(t, talk); len(said) != 0 {
+			t.Errorf("%s: the conversation holds %q", name, said)
+		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/tokligence/tokligence-gateway/go/internal/llm"
+	"github.com/tokligence/tokligence-gateway/go/internal/proxy"
 )
 
 // body is the memory that the body of a request takes. It is counted from the
@@ -50,6 +51,15 @@ func (b *body) reserve(n int64) error {
 	}
 	b.reserved += n
 	return nil
+}
+
+// replace gives a call another body, which is counted as well: the first one
+// is held until the answer is kept.
+func (b *body) replace(call *proxy.Call, text []byte) error {
+	if err := b.reserve(int64(len(text))); err != nil {
+		return err
+	}
+	return replace(call, text)
 }
 
 // read returns the body of r, unpacked.

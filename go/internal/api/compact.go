@@ -25,7 +25,7 @@ func (d *Door) compact(c *gin.Context) {
 	call, err := d.admit(c, codec, llm.Compact, asked{}, body)
 	call.Head.Stream = false // there is no streamed form
 	if err == nil {
-		err = d.converse(c.Request.Context(), call)
+		err = d.converse(c.Request.Context(), call, body)
 	}
 	if err == nil {
 		err = d.condense(c.Request.Context(), c.Writer, call)

@@ -103,7 +103,7 @@ func noThread(id string) error {
 
 // resume writes the conversation that a call names out before its input, and
 // has the answer added to it.
-func (d *Door) resume(ctx context.Context, call *proxy.Call) error {
+func (d *Door) resume(ctx context.Context, call *proxy.Call, memory *body) error {
 	x, err := d.room.Resume(ctx, owner(call.Principal), call.Head.Thread, freshID(call.ID), call.Body)
 	switch {
 	case errors.Is(err, conversation.ErrNotFound):
@@ -114,7 +114,7 @@ func (d *Door) resume(ctx context.Context, call *proxy.Call) error {
 	if call.Head.Operation == llm.Generate {
 		call.Ended = x.Close
 	}
-	return replace(call, x.Body)
+	return memory.replace(call, x.Body)
 }
 
 // exclusive refuses to go on from two places.

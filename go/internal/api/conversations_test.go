@@ -7,11 +7,14 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/tokligence/tokligence-gateway/go/internal/api"
 	"github.com/tokligence/tokligence-gateway/go/internal/conversation"
 	"github.com/tokligence/tokligence-gateway/go/internal/llm"
+	"github.com/tokligence/tokligence-gateway/go/internal/provider"
 )
 
 // talk is a conversation in memory.
@@ -75,14 +78,22 @@ func (s *shelf) ChangeThread(_ context.Context, owner, id string, c conversation
 	if at >= 0 {
 		t.items = slices.Delete(t.items, at, at+1)
 	}
+	size := int64(0)
+	for _, item := range slices.Concat(t.items, c.Add) {
+		size += int64(len(item.Body))
+	}
+	if c.Most > 0 && size > c.Most {
+		return conversation.ErrFull
+	}
 	for _, item := range c.Add {
 		there := slices.ContainsFunc(t.items, func(i conversation.Item) bool { return i.ID == item.ID })
 		if there && c.Strict {
 			return conversation.ErrTaken
 		}
-		if !there {
-			t.items = append(t.items, item)
+		if there {
+			item = item.Renamed()
 		}
+		t.items = append(t.items, item)
 	}
 	return nil
 }
@@ -228,6 +239,27 @@ func TestAConversationAtAProviderOfTheProtocol(t *testing.T) {
 	}
 }
 
+// An item whose id is taken by the request's own input, or by what was added
+// meanwhile, is added all the same.
+func TestIDsThatAreTaken(t *testing.T) {
+	up := newKeeper("openai")
+	g := stateful(t, &up.upstream)
+	id, path := g.begun(t, ``)
+	up.do = func(ctx context.Context, req *provider.Request) (*http.Response, error) {
+		if status, got := g.asks(t, "POST", path+"/items", `{"items":[{"id":"msg_0","role":"user","content":"zero"}]}`); status != 200 {
+			t.Errorf("added meanwhile: %d %v", status, got)
+		}
+		return answer(200, `{"id":"resp_1","object":"response","status":"completed","model":"gpt-5","output":[{"id":"msg_1","type":"message","status":"completed","role":"assistant","content":[{"type":"output_text","text":"Hi","annotations":[]}]}],"error":null,"usage":{"input_tokens":7,"output_tokens":3,"total_tokens":10}}`)(ctx, req)
+	}
+	ask := `{"model":"gpt-5","input":[{"id":"msg_0","role":"user","content":"one"},{"id":"msg_1","role":"user","content":"two"}],"conversation":"` + id + `"}`
+	if status, got := g.asks(t, http.MethodPost, "/v1/responses", ask); status != 200 {
+		t.Fatalf("%d %v", status, got)
+	}
+	if got := g.said(t, path); !slices.Equal(got, []string{"user zero", "user one", "user two", "assistant Hi"}) {
+		t.Errorf("the conversation holds %q", got)
+	}
+}
+
 func TestConversationsAreCounted(t *testing.T) {
 	g := stateful(t, &upstream{name: "chat", speaks: []llm.Protocol{llm.Chat}})
 	id, path := g.begun(t, `{"items":[{"role":"user","content":"`+strings.Repeat("word ", 100)+`"}]}`)
@@ -237,5 +269,69 @@ func TestConversationsAreCounted(t *testing.T) {
 	}
 	if n := len(g.said(t, path)); n != 1 {
 		t.Errorf("counting left %d items", n)
+	}
+}
+
+// What others add meanwhile counts: an exchange may go over the bound, but
+// only one does, and then the client is told.
+func TestConversationsAreBounded(t *testing.T) {
+	up := openAI()
+	g := stateful(t, up)
+	id, path := g.begun(t, `{"items":[{"role":"user","content":"`+strings.Repeat("x", 30000)+`"}]}`)
+	more := `{"items":[{"role":"user","content":"` + strings.Repeat("x", 30000) + `"}]}`
+	up.do = func(ctx context.Context, req *provider.Request) (*http.Response, error) {
+		if status, got := g.asks(t, "POST", path+"/items", more); status != 200 {
+			t.Errorf("added meanwhile: %d %v", status, got)
+		}
+		return answer(200, chatAnswer)(ctx, req)
+	}
+	ask := `{"model":"gpt-5","input":"` + strings.Repeat("x", 10000) + `","conversation":"` + id + `"}`
+	for n, want := range []int{200, 400} {
+		if status, got := g.asks(t, "POST", "/v1/responses", ask); status != want {
+			t.Errorf("exchange %d: %d %v", n, status, got)
+		}
+	}
+	if got := g.said(t, path); len(got) != 4 {
+		t.Errorf("the conversation holds %d items", len(got))
+	}
+	if status, got := g.asks(t, "POST", path+"/items", `{"items":[{"role":"user","content":"x"}]}`); status != 400 {
+		t.Errorf("added to what is full: %d %v", status, got)
+	}
+}
+
+// A conversation that is written out takes memory until it is answered, also
+// in the background.
+func TestWhatIsWrittenOutTakesMemory(t *testing.T) {
+	for _, members := range []string{``, `,"background":true`} {
+		up := openAI()
+		g := stateful(t, up)
+		g.door.SetLimits(api.Limits{BodyMemory: 90 << 10})
+		id, _ := g.begun(t, `{"items":[{"role":"user","content":"`+strings.Repeat("x", 40<<10)+`"}]}`)
+		ask := `{"model":"gpt-5","input":"one","conversation":"` + id + `"`
+		came, hold := make(chan struct{}, 4), make(chan struct{})
+		up.do = func(ctx context.Context, req *provider.Request) (*http.Response, error) {
+			came <- struct{}{}
+			<-hold
+			return answer(200, chatAnswer)(ctx, req)
+		}
+		var wait sync.WaitGroup
+		for range 2 {
+			wait.Go(func() {
+				if status, got := g.asks(t, "POST", "/v1/responses", ask+members+`}`); status != 200 {
+					t.Errorf("%d %v", status, got)
+				}
+			})
+			<-came
+		}
+		status, got := g.asks(t, "POST", "/v1/responses", ask+`}`)
+		if words, _ := got["error"].(map[string]any); status != 503 || words["code"] != "body_memory" {
+			t.Errorf("with %q: one too many is %d %v", members, status, words)
+		}
+		close(hold)
+		wait.Wait()
+		for g.room.Running() > 0 {
+			time.Sleep(time.Millisecond)
+		}
+		g.door.SetLimits(api.Limits{}) // what is kept has room
 	}
 }

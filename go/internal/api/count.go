@@ -28,7 +28,7 @@ func (d *Door) countIn(c *gin.Context, codec protocol.Codec, path asked) {
 	defer body.release()
 	call, err := d.admit(c, codec, llm.CountTokens, path, body)
 	if err == nil {
-		err = d.converse(c.Request.Context(), call)
+		err = d.converse(c.Request.Context(), call, body)
 	}
 	if err == nil {
 		err = d.count(c, call)

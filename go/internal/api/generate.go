@@ -35,7 +35,7 @@ func (d *Door) serveIn(c *gin.Context, codec protocol.Codec, op llm.Operation, p
 	call, err := d.admit(c, codec, op, path, body)
 	asked := call.Body
 	if err == nil {
-		err = d.converse(c.Request.Context(), call)
+		err = d.converse(c.Request.Context(), call, body)
 	}
 	switch {
 	case err != nil:

@@ -31,7 +31,8 @@ func owner(who identity.Principal) string { return cmp.Or(who.KeyID, who.UserID)
 // converse prepares a call that has state: it writes out the conversation
 // that the call goes on from, or leads to the provider that keeps it, and has
 // the answer kept. The database is asked only where an earlier answer is named.
-func (d *Door) converse(ctx context.Context, call *proxy.Call) error {
+// What is written out takes memory like the body that asked for it.
+func (d *Door) converse(ctx context.Context, call *proxy.Call, memory *body) error {
 	if call.Codec.Name() != llm.Responses || !d.room.Keeps() {
 		return nil
 	}
@@ -41,7 +42,7 @@ func (d *Door) converse(ctx context.Context, call *proxy.Call) error {
 		return shelved(err)
 	}
 	if whole != nil {
-		if err := replace(call, whole); err != nil {
+		if err := memory.replace(call, whole); err != nil {
 			return err
 		}
 	}
@@ -59,13 +60,13 @@ func (d *Door) converse(ctx context.Context, call *proxy.Call) error {
 		case provider != "":
 			call.Pin = provider
 		default:
-			if err := replace(call, body); err != nil {
+			if err := memory.replace(call, body); err != nil {
 				return err
 			}
 		}
 	}
 	if call.Head.Thread != "" {
-		if err := d.resume(ctx, call); err != nil {
+		if err := d.resume(ctx, call, memory); err != nil {
 			return err
 		}
 	}
@@ -178,7 +179,7 @@ func (d *Door) cancel(c *gin.Context, rec conversation.Record) ([]byte, error) {
 	}
 	rec, err := d.room.Cancel(c.Request.Context(), rec)
 	if err != nil {
-		return nil, missing(rec.ID, err)
+		return nil, missing(c.Param("id"), err)
 	}
 	return rec.Answer, nil
 }

@@ -44,20 +44,34 @@ var errStopping = errors.New("the gateway is shutting down")
 // is written. It must end soon after ctx.
 type Work func(ctx context.Context, w io.Writer)
 
-// Start makes an answer in the background. Begun is the first events of its
-// stream; the body is the client's own. The record is as it was at first.
-func (r *Room) Start(ctx context.Context, owner, previous string, body, begun []byte, streamed bool, work Work) (Record, error) {
-	answer := bytes.Clone(lastAnswer(begun))
+// Order is an answer to be made in the background.
+type Order struct {
+	Owner    string
+	Previous string // id of the answer it goes on from, "" none
+	Body     []byte // the client's own
+	Begun    []byte // the first events of the stream
+	Streamed bool   // its events are kept
+	Work     Work
+
+	// Ended is given the last event of an answer that has ended well, before
+	// anybody sees that it has. Nil is told nothing.
+	Ended func(end []byte)
+}
+
+// Start makes an answer in the background. The record is as it was at first.
+func (r *Room) Start(ctx context.Context, o Order) (Record, error) {
+	answer := bytes.Clone(lastAnswer(o.Begun))
 	id, _ := idOf(answer)
 	rec := Record{
-		ID: id, Owner: owner, Previous: previous, Input: list(asked(body, id)), Answer: answer,
-		Streamed: streamed, Lease: time.Now().Add(leaseTime), Expires: time.Now().Add(r.opts.TTL),
+		ID: id, Owner: o.Owner, Previous: o.Previous, Input: list(asked(o.Body, id)), Answer: answer,
+		Streamed: o.Streamed, Lease: time.Now().Add(leaseTime), Expires: time.Now().Add(r.opts.TTL),
 	}
 	if int64(len(rec.Input)) > r.opts.MaxBytes {
 		return rec, llm.InvalidField("input", "The input is larger than the %d bytes that this gateway keeps (responses.max_bytes).", r.opts.MaxBytes)
 	}
 	life, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	run := newRun(rec, logFactor*r.opts.MaxBytes, r.opts.Memory, cancel)
+	run.first = o.Ended
 	rec.Answer = run.Now().Answer
 	if err := r.enter(run); err != nil {
 		cancel(err)
@@ -68,17 +82,19 @@ func (r *Room) Start(ctx context.Context, owner, previous string, body, begun []
 		r.leave(run)
 		return rec, err
 	}
-	go r.tend(life, run, work)
+	go r.tend(life, run, o.Work)
 	return rec, nil
 }
 
-// enter gives an answer a place among those in the making.
+// enter gives an answer a place among those in the making. Those of its owner
+// that have ended, and whose provider is only listened to for the bill, leave
+// room for others.
 func (r *Room) enter(run *Run) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	own := 0
 	for _, other := range r.runs {
-		if other.record.Owner == run.record.Owner {
+		if other.record.Owner == run.record.Owner && !other.over() {
 			own++
 		}
 	}
@@ -124,6 +140,10 @@ func (r *Room) tend(ctx context.Context, run *Run, work Work) {
 		case <-beat.C:
 			r.beat(ctx, run)
 		}
+	}
+	if run.holds() {
+		r.beat(ctx, run) // it may have been cancelled elsewhere
+		run.settle()
 	}
 	run.mu.Lock()
 	run.end(statusFailed, errorWords("server_error", "The response ended before its end."))
@@ -174,10 +194,18 @@ func (r *Room) closing() bool {
 func (r *Room) running(owner, id string) *Run {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if run := r.runs[id]; run != nil && run.record.Owner == owner {
+	if run := r.runs[id]; run != nil && run.record.Owner == owner && !run.hidden {
 		return run
 	}
 	return nil
+}
+
+// hide lets nobody find an answer that is being made. It keeps its place
+// until whoever makes it has stopped.
+func (r *Room) hide(run *Run) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	run.hidden = true
 }
 
 // Running is how many answers are being made here.
@@ -197,7 +225,11 @@ func (r *Room) Cancel(ctx context.Context, rec Record) (Record, error) {
 	if rec.Lease.IsZero() {
 		return rec, nil
 	}
-	if err := r.opts.Runs.CancelResponse(ctx, rec.Owner, rec.ID); err != nil {
+	err := r.opts.Runs.CancelResponse(ctx, rec.Owner, rec.ID)
+	if errors.Is(err, ErrNotFound) { // it has ended since rec was read, or is deleted
+		return r.Find(ctx, rec.Owner, rec.ID)
+	}
+	if err != nil {
 		return rec, err
 	}
 	rec.Cancelled = true
@@ -217,7 +249,7 @@ func (r *Room) Events(ctx context.Context, owner, id string, from int, patience 
 	}
 	if told := rec.told(time.Now()); !rec.Lease.IsZero() {
 		if told.Lease.IsZero() {
-			return [][]byte{endFrame(from, told.Answer)}, true, nil
+			return [][]byte{frameOf(kindFailed, from, told.Answer)}, true, nil
 		}
 		select { // another instance makes it
 		case <-time.After(lookPause):
@@ -278,8 +310,10 @@ func (rec Record) told(now time.Time) Record {
 	return rec
 }
 
-// endFrame is the last event of a stream that ends without an answer.
-func endFrame(seq int, answer []byte) []byte {
-	out := strconv.AppendInt([]byte("event: response.failed\ndata: {\"type\":\"response.failed\",\"sequence_number\":"), int64(seq), 10)
-	return append(append(append(out, `,"response":`...), answer...), "}\n\n"...)
+// frameOf is the event of a kind that carries a response object.
+func frameOf(kind string, seq int, answer []byte) []byte {
+	out := append(append([]byte("event: "), kind...), "\ndata: {\"type\":\""...)
+	out = append(append(out, kind...), "\",\"sequence_number\":"...)
+	out = append(strconv.AppendInt(out, int64(seq), 10), ",\"response\":"...)
+	return append(append(out, answer...), "}\n\n"...)
 }

@@ -1,6 +1,7 @@
 package conversation
 
 import (
+	"crypto/rand"
 	"strconv"
 
 	"github.com/tokligence/tokligence-gateway/go/internal/jsonscan"
@@ -63,13 +64,14 @@ func full(item []byte, base string) Item {
 	return Item{ID: id, Body: append(whole.out, '}')}
 }
 
-// renamed is an item under an id of ours.
-func renamed(item Item, base string) Item {
-	kind, _ := jsonscan.Text(jsonscan.Get(item.Body, "type"))
-	id := prefixOf(kind) + base
-	body, err := with(item.Body, "", member{"id", jsonscan.AppendString(nil, id)})
+// Renamed is the item under a new id. Some servers number theirs from a small
+// range, and clients send again what is there already.
+func (i Item) Renamed() Item {
+	kind, _ := jsonscan.Text(jsonscan.Get(i.Body, "type"))
+	id := prefixOf(kind) + rand.Text()
+	body, err := with(i.Body, "", member{"id", jsonscan.AppendString(nil, id)})
 	if err != nil {
-		return item
+		return i
 	}
 	return Item{ID: id, Body: body}
 }

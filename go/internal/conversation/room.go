@@ -2,6 +2,7 @@ package conversation
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -161,10 +162,14 @@ func (r *Room) Delete(ctx context.Context, owner, id string) error {
 		r.gone(id)
 	}
 	r.mu.Unlock()
-	if run := r.running(owner, id); run != nil {
+	run := r.running(owner, id)
+	if run != nil {
 		run.Cancel()
 	}
 	err := r.opts.Shelf.DeleteResponse(ctx, owner, id)
+	if run != nil && (err == nil || errors.Is(err, ErrNotFound)) {
+		r.hide(run)
+	}
 	if waits && rec.Owner == owner {
 		return nil
 	}

@@ -3,6 +3,8 @@ package conversation
 import (
 	"bytes"
 	"context"
+	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -16,12 +18,16 @@ type Run struct {
 	most   int64  // bytes it may take
 	memory Memory
 	cancel context.CancelCauseFunc
+	first  func(end []byte) // sees a good end before anybody else; nil none
+	hidden bool             // deleted; the room's lock guards it
 
 	mu     sync.Mutex
 	part   []byte   // of a frame that is not whole yet
 	frames [][]byte // by sequence number, where they are kept
 	output []byte   // list of finished items, without its end
 	begun  bool     // the provider has begun to answer
+	held   []byte   // a good end that nobody has seen yet; nothing follows it
+	sure   bool     // that it will be the end
 	last   []byte   // the response object at its end; nil while it is made
 	size   int64
 	taken  int64         // of the memory
@@ -29,8 +35,19 @@ type Run struct {
 }
 
 func newRun(rec Record, most int64, memory Memory, cancel context.CancelCauseFunc) *Run {
-	return &Run{record: rec, most: most, memory: memory, cancel: cancel, output: []byte{'['}, grown: make(chan struct{})}
+	x := &Run{record: rec, most: most, memory: memory, cancel: cancel, output: []byte{'['}, grown: make(chan struct{})}
+	if rec.Streamed { // who follows learns the id before the provider has begun
+		x.keep(frameOf(kindCreated, 0, x.now()))
+	}
+	return x
 }
+
+const (
+	kindCreated    = "response.created"
+	kindCompleted  = "response.completed"
+	kindIncomplete = "response.incomplete"
+	kindFailed     = "response.failed"
+)
 
 var frameEnd = []byte("\n\n")
 
@@ -48,13 +65,13 @@ func (x *Run) Write(b []byte) (int, error) {
 		x.part = x.part[at+len(frameEnd):]
 	}
 	switch size := x.size + int64(len(x.part)); {
-	case x.last != nil:
+	case x.last != nil, x.held != nil:
 	case size > x.most:
 		x.fail("The response is larger than this gateway keeps (responses.max_bytes).")
 	case size > x.taken && !x.take(size-x.taken):
 		x.fail("The gateway holds as much in memory as it may (limits.body_memory).")
 	}
-	if x.last != nil {
+	if x.last != nil || x.held != nil {
 		x.part = nil
 	}
 	return len(b), nil
@@ -86,16 +103,19 @@ func (x *Run) release() {
 // read takes one frame in.
 func (x *Run) read(frame []byte) {
 	_, data, ok := bytes.Cut(frame, []byte("data:"))
-	if x.last != nil || !ok {
+	if x.last != nil || x.held != nil || !ok {
 		return // a sign of life
 	}
 	data = bytes.TrimSpace(data)
 	x.begun = true
-	if x.record.Streamed {
-		x.frames = append(x.frames, frame)
-		x.size += int64(len(frame))
-	}
 	kind, _ := jsonscan.Text(jsonscan.Get(data, "type"))
+	if x.first != nil && (kind == kindCompleted || kind == kindIncomplete) {
+		x.held = frame
+		return
+	}
+	if x.record.Streamed && kind != kindCreated { // which was told at the start
+		x.keep(numbered(frame, data, len(x.frames)))
+	}
 	switch kind {
 	case "response.output_item.done":
 		item := jsonscan.Get(data, "item")
@@ -104,10 +124,55 @@ func (x *Run) read(frame []byte) {
 		}
 		x.output = append(x.output, item...)
 		x.size += int64(len(item))
-	case "response.completed", "response.incomplete", "response.failed":
+	case kindCompleted, kindIncomplete, kindFailed:
 		x.last = bytes.Clone(jsonscan.Get(data, "response"))
 	}
 	x.wake()
+}
+
+// holds reports whether a good end waits to be seen.
+func (x *Run) holds() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.held != nil && x.last == nil
+}
+
+// settle shows the end that is held back to first, and then to all, unless
+// another end has come before. From here on it can be stopped no more.
+func (x *Run) settle() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	end, first := x.held, x.first
+	if end == nil || x.last != nil {
+		return
+	}
+	x.sure = true
+	x.mu.Unlock()
+	first(end)
+	x.mu.Lock()
+	x.held, x.first, x.sure = nil, nil, false
+	x.read(end)
+}
+
+// keep keeps a frame for those who follow.
+func (x *Run) keep(frame []byte) {
+	x.frames = append(x.frames, frame)
+	x.size += int64(len(frame))
+}
+
+// numbered is a frame with its place in the stream for a number. A failure
+// before the provider has begun counts from 0.
+func numbered(frame, data []byte, seq int) []byte {
+	number := strconv.AppendInt(nil, int64(seq), 10)
+	if bytes.Equal(jsonscan.Get(data, "sequence_number"), number) {
+		return frame
+	}
+	data, err := with(data, "", member{"sequence_number", number})
+	if err != nil {
+		return frame
+	}
+	head, _, _ := bytes.Cut(frame, []byte("data:"))
+	return slices.Concat(head, []byte("data: "), data, frameEnd)
 }
 
 func (x *Run) wake() {
@@ -118,12 +183,12 @@ func (x *Run) wake() {
 // end ends it from without; the lock is held. Followers are told by the one
 // event that every client takes for an end without an answer.
 func (x *Run) end(status string, failure []byte) {
-	if x.last != nil {
+	if x.last != nil || x.sure {
 		return
 	}
 	x.last = ended(x.now(), status, failure)
 	if x.record.Streamed {
-		x.frames = append(x.frames, endFrame(len(x.frames), x.last))
+		x.frames = append(x.frames, frameOf(kindFailed, len(x.frames), x.last))
 	}
 	x.wake()
 }
@@ -154,6 +219,12 @@ func (x *Run) Now() Record {
 		rec.Lease = time.Time{}
 	}
 	return rec
+}
+
+func (x *Run) over() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.last != nil
 }
 
 // Cancel ends it on its owner's wish.

@@ -83,6 +83,24 @@ func TestARunTellsHowFarItIs(t *testing.T) {
 	}
 }
 
+// The first event is there before the provider has begun, and what follows
+// counts on from it.
+func TestTheFirstEventOfARun(t *testing.T) {
+	run, _ := begun(1 << 20)
+	frames, over := run.next(t.Context(), 0, 0)
+	if over || len(frames) != 1 || !bytes.Contains(frames[0], []byte(`"type":"response.created","sequence_number":0,"response":{"id":"resp_1","status":"queued"`)) {
+		t.Fatalf("at first there is %q, over is %v", frames, over)
+	}
+	_, _ = run.Write([]byte("event: error\ndata: {\"type\":\"error\",\"sequence_number\":0}\n\n" +
+		"event: response.failed\ndata: {\"type\":\"response.failed\",\"sequence_number\":1,\"response\":{\"id\":\"resp_1\",\"status\":\"failed\"}}\n\n"))
+	frames, over = run.next(t.Context(), 1, 0)
+	want := "event: error\ndata: {\"type\":\"error\",\"sequence_number\":1}\n\n" +
+		"event: response.failed\ndata: {\"type\":\"response.failed\",\"sequence_number\":2,\"response\":{\"id\":\"resp_1\",\"status\":\"failed\"}}\n\n"
+	if got := string(bytes.Join(frames, nil)); !over || got != want {
+		t.Errorf("got  %q, over is %v\nwant %q", got, over, want)
+	}
+}
+
 func TestARunThatIsTooLarge(t *testing.T) {
 	for name, write := range map[string]string{"frames": stream[:strings.LastIndex(stream, "event:")], "a frame without end": strings.Repeat("x", 400)} {
 		run, cause := begun(300)
@@ -114,14 +132,51 @@ func TestARunTakesMemory(t *testing.T) {
 	}
 }
 
+// A good end is seen by first before it is seen by others, and not at all
+// once another one has come.
+func TestAGoodEndIsHeldBack(t *testing.T) {
+	for name, c := range map[string]struct {
+		before, during func(run *Run)
+		want           string
+		told           int
+	}{
+		"alone":            {want: "completed 0", told: 1},
+		"cancelled before": {before: (*Run).Cancel, want: "cancelled 2"},
+		"cancelled during": {during: (*Run).Cancel, want: "completed 0", told: 1},
+	} {
+		run, _ := begun(1 << 20)
+		told := 0
+		run.first = func(end []byte) {
+			if got := lookOf(t, run.Now()); got != "in_progress 2" {
+				t.Errorf("%s: it is %s already", name, got)
+			}
+			if _, ok := finished(lastAnswer(end)); ok {
+				told++
+			}
+			if c.during != nil {
+				c.during(run)
+			}
+		}
+		_, _ = run.Write([]byte(stream + stream))
+		if c.before != nil {
+			c.before(run)
+		}
+		run.settle()
+		frames, over := run.next(t.Context(), 0, 0)
+		if got := lookOf(t, run.Now()); got != c.want || told != c.told || !over || len(frames) != 4 {
+			t.Errorf("%s: it is %s after %d calls, over is %v with %d frames", name, got, told, over, len(frames))
+		}
+	}
+}
+
 func TestFollowersWait(t *testing.T) {
 	run, _ := begun(1 << 20)
-	if frames, over := run.next(t.Context(), 0, time.Millisecond); over || len(frames) > 0 {
+	if frames, over := run.next(t.Context(), 1, time.Millisecond); over || len(frames) > 0 {
 		t.Errorf("in vain: %d, %v", len(frames), over)
 	}
 	got := make(chan int)
 	go func() {
-		frames, _ := run.next(context.Background(), 0, time.Hour)
+		frames, _ := run.next(context.Background(), 1, time.Hour)
 		got <- len(frames)
 	}()
 	_, _ = run.Write([]byte(stream))
@@ -131,7 +186,7 @@ func TestFollowersWait(t *testing.T) {
 	ctx, leave := context.WithCancel(t.Context())
 	leave()
 	other, _ := begun(1 << 20)
-	if _, over := other.next(ctx, 0, time.Hour); !over {
+	if _, over := other.next(ctx, 1, time.Hour); !over {
 		t.Error("who has left still waits")
 	}
 }

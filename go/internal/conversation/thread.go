@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/tokligence/tokligence-gateway/go/internal/jsonscan"
@@ -26,13 +25,17 @@ type Thread struct {
 type Change struct {
 	Metadata []byte // nil: stays
 	Add      []Item
-	Strict   bool   // an item that is there already is ErrTaken; otherwise it stays as it is
+	Most     int64  // bytes that the thread may hold after Add; more are ErrFull. 0: any
+	Strict   bool   // an item whose id is there already is ErrTaken; otherwise it gets another id
 	Remove   string // id of an item; ErrNoItem if it is not there
 	Expires  time.Time
 }
 
 // ErrTaken says that an item with that id is there already.
 var ErrTaken = errors.New("the item is there already")
+
+// ErrFull says that a thread would be larger than it may be.
+var ErrFull = errors.New("the conversation is full")
 
 // Threads is where threads lie. What has expired is not found.
 type Threads interface {
@@ -87,7 +90,11 @@ func (r *Room) Add(ctx context.Context, owner, id, base string, more []byte) ([]
 	if err := r.fits(t, add, "items"); err != nil {
 		return nil, err
 	}
-	return add, r.change(ctx, owner, id, Change{Add: add, Strict: true})
+	err = r.change(ctx, owner, id, Change{Add: add, Most: r.opts.MaxBytes, Strict: true})
+	if errors.Is(err, ErrFull) { // others have added meanwhile
+		err = r.full(id, "items")
+	}
+	return add, err
 }
 
 // Remove takes an item out of a thread.
@@ -103,10 +110,14 @@ func (r *Room) change(ctx context.Context, owner, id string, c Change) error {
 // fits refuses what would make a thread larger than is continued.
 func (r *Room) fits(t Thread, add []Item, field string) error {
 	if t.Size+sizeOf(add) > r.opts.MaxBytes {
-		return llm.InvalidField(field, "The conversation '%s' would be larger than the %d bytes that this gateway keeps of one (responses.max_bytes).",
-			t.ID, r.opts.MaxBytes)
+		return r.full(t.ID, field)
 	}
 	return nil
+}
+
+func (r *Room) full(id, field string) error {
+	return llm.InvalidField(field, "The conversation '%s' would be larger than the %d bytes that this gateway keeps of one (responses.max_bytes).",
+		id, r.opts.MaxBytes)
 }
 
 // Exchange is a request that goes on with a thread, and its answer.
@@ -117,7 +128,6 @@ type Exchange struct {
 	owner, id string
 	base      string // of ids that are missing
 	asked     []byte
-	known     map[string]bool // ids that are in the thread
 }
 
 // Resume begins an exchange with a thread of its owner.
@@ -126,16 +136,13 @@ func (r *Room) Resume(ctx context.Context, owner, id, base string, body []byte) 
 	if err != nil {
 		return nil, err
 	}
-	x := &Exchange{room: r, owner: owner, id: id, base: base, asked: body, known: map[string]bool{}}
+	x := &Exchange{room: r, owner: owner, id: id, base: base, asked: body}
 	if err := r.fits(t, x.input(), "conversation"); err != nil {
 		return nil, err
 	}
 	all, err := r.opts.Threads.ThreadItems(ctx, id)
 	if err != nil {
 		return nil, err
-	}
-	for i := range all {
-		x.known[all[i].ID] = true
 	}
 	history := list(all)
 	x.Body, err = after(slices.Clip(history[:len(history)-1]), body, "conversation")
@@ -155,16 +162,13 @@ func (x *Exchange) Close(end []byte) {
 	if _, ok := finished(answer); !ok {
 		return
 	}
-	add := x.input()
-	for n, item := range items(jsonscan.Get(answer, "output"), x.base+"_out") {
-		if x.known[item.ID] { // some servers number theirs from a small range
-			item = renamed(item, x.base+"_out_"+strconv.Itoa(n))
-		}
-		add = append(add, item)
-	}
+	add := append(x.input(), items(jsonscan.Get(answer, "output"), x.base+"_out")...)
 	ctx, cancel := context.WithTimeout(context.Background(), shelfTime)
 	defer cancel()
-	if err := x.room.change(ctx, x.owner, x.id, Change{Add: add}); err != nil {
+	// The exchange that goes over the bound is there as well: the next request
+	// is refused then, where otherwise it would go on without this one.
+	most := x.room.opts.MaxBytes + sizeOf(add)
+	if err := x.room.change(ctx, x.owner, x.id, Change{Add: add, Most: most}); err != nil {
 		x.room.opts.Log.Error("an answer is not added to its conversation", "conversation", x.id, "error", err.Error())
 	}
 }

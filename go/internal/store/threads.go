@@ -127,17 +127,33 @@ func addItems(tx *gorm.DB, thread string, c conversation.Change) error {
 	}
 	for _, item := range c.Add {
 		last++
-		row := itemRow{Conversation: thread, ID: storable(item.ID), Place: last, Body: item.Body}
-		n, err := in[itemRow](tx).insertNew([]itemRow{row}, "conversation", "id")
-		switch {
-		case err != nil:
-			return err
-		case n == 0 && c.Strict:
-			return conversation.ErrTaken
+		err := addItem(tx, thread, last, item)
+		if errors.Is(err, conversation.ErrTaken) && !c.Strict {
+			item = item.Renamed()
+			err = addItem(tx, thread, last, item)
 		}
-		added += n * int64(len(item.Body))
+		if err != nil {
+			return err
+		}
+		added += int64(len(item.Body))
 	}
-	return grow(tx, thread, added)
+	if err := grow(tx, thread, added); err != nil || c.Most == 0 {
+		return err
+	}
+	row, err := in[threadRow](tx).first("id = ?", thread)
+	if err == nil && row.Size > c.Most {
+		err = conversation.ErrFull
+	}
+	return err
+}
+
+func addItem(tx *gorm.DB, thread string, place int64, item conversation.Item) error {
+	row := itemRow{Conversation: thread, ID: storable(item.ID), Place: place, Body: item.Body}
+	n, err := in[itemRow](tx).insertNew([]itemRow{row}, "conversation", "id")
+	if err == nil && n == 0 {
+		err = conversation.ErrTaken
+	}
+	return err
 }
 
 // grow counts what a conversation holds.
