@@ -80,13 +80,14 @@ func (s *Store) ResponseEvents(ctx context.Context, owner, id string) ([]byte, e
 	return row.Events, unshelved("read response", err)
 }
 
-// ClaimResponse settles who books what an answer of its owner has used.
-func (s *Store) ClaimResponse(ctx context.Context, owner, id string) (bool, error) {
+// OweResponse notes whether what an answer of its owner has used is still to
+// be booked. It is true for the first who says so.
+func (s *Store) OweResponse(ctx context.Context, owner, id string, owed bool) (bool, error) {
 	err := s.transact(ctx, func(tx *gorm.DB) error {
-		return some(tx.Model(new(responseRow)).Where("id = ? AND owner = ? AND owed", storable(id), storable(owner)).Update("owed", false))
+		return some(tx.Model(new(responseRow)).Where("id = ? AND owner = ? AND owed <> ?", storable(id), storable(owner), owed).Update("owed", owed))
 	})
 	if errors.Is(err, identity.ErrNotFound) {
 		return false, nil
 	}
-	return err == nil, unshelved("claim response", err)
+	return err == nil, unshelved("settle response", err)
 }

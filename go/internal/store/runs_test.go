@@ -87,7 +87,7 @@ func TestOneClaimsAResponse(t *testing.T) {
 			for range 4 {
 				wait.Go(func() {
 					for _, c := range [][2]string{{"b", "resp_true"}, {"a", "resp_true"}, {"a", "resp_false"}} {
-						mine, err := s.ClaimResponse(ctx, c[0], c[1])
+						mine, err := s.OweResponse(ctx, c[0], c[1], false)
 						if err != nil {
 							t.Error(err)
 						}
