@@ -56,8 +56,11 @@ func (s *shelf) CancelResponse(_ context.Context, owner, id string) error {
 func (s *shelf) OweResponse(_ context.Context, owner, id string, owed bool) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	rec := s.kept[id]
-	if rec.Owner != owner || rec.Owed == owed {
+	rec, ok := s.kept[id]
+	if !ok || rec.Owner != owner {
+		return false, conversation.ErrNotFound
+	}
+	if rec.Owed == owed {
 		return false, s.broke
 	}
 	rec.Owed = owed

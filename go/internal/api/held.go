@@ -15,10 +15,11 @@ import (
 	"github.com/tokligence/tokligence-gateway/go/internal/route"
 )
 
-// debt is what an answer uses that a provider makes later.
-func (d *Door) debt(ctx context.Context, rec conversation.Record) *proxy.Debt {
+// debt is what an answer uses that a provider makes later. If it is deleted
+// meanwhile, the maker books: the one who began it and sees its end.
+func (d *Door) debt(ctx context.Context, rec conversation.Record, maker bool) *proxy.Debt {
 	return &proxy.Debt{
-		Claim:  func() bool { return d.room.Claim(ctx, rec) },
+		Claim:  func() bool { return d.room.Claim(ctx, rec, maker) },
 		Return: func() { d.room.Return(ctx, rec) },
 	}
 }
@@ -37,7 +38,7 @@ func (d *Door) elsewhere(c *gin.Context, who identity.Principal, rec conversatio
 			Stream: r.Method == http.MethodGet && c.Query("stream") == "true",
 		},
 	}
-	call.Debt = d.debt(r.Context(), rec)
+	call.Debt = d.debt(r.Context(), rec, false)
 	var err error
 	if call.Path, err = below(rec.ID, tail); err == nil {
 		err = d.proxy.Serve(r.Context(), c.Writer, call)

@@ -80,7 +80,7 @@ func (d *Door) converse(ctx context.Context, call *proxy.Call) error {
 			if !kept {
 				return nil
 			}
-			return d.debt(ctx, rec)
+			return d.debt(ctx, rec, true)
 		}
 	}
 	return nil

@@ -23,7 +23,7 @@ type Runs interface {
 	ResponseEvents(ctx context.Context, owner, id string) ([]byte, error)
 
 	// OweResponse says whether what an answer has used is still to be booked.
-	// It is true for the first who says so.
+	// It is true for the first who says so. ErrNotFound: there is no such answer.
 	OweResponse(ctx context.Context, owner, id string, owed bool) (first bool, err error)
 }
 

@@ -2,6 +2,7 @@ package conversation
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -67,8 +68,9 @@ func (r *Room) Note(owner, provider, id string, owed bool) (Record, bool) {
 }
 
 // Claim is true for one of all who are to book what an answer has used that a
-// provider keeps. It is lost if the claimant dies before it has booked.
-func (r *Room) Claim(ctx context.Context, rec Record) bool {
+// provider keeps. It is lost if the claimant dies before it has booked. Gone
+// is what it is if the answer has been deleted.
+func (r *Room) Claim(ctx context.Context, rec Record, gone bool) bool {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), claimTime)
 	defer cancel()
 	for r.waits(rec.ID) {
@@ -79,6 +81,9 @@ func (r *Room) Claim(ctx context.Context, rec Record) bool {
 		}
 	}
 	mine, err := r.opts.Runs.OweResponse(ctx, rec.Owner, rec.ID, false)
+	if errors.Is(err, ErrNotFound) {
+		return gone
+	}
 	if err != nil {
 		r.opts.Log.Warn("what a response has used is not booked yet", "id", rec.ID, "error", err.Error())
 	}
@@ -89,7 +94,7 @@ func (r *Room) Claim(ctx context.Context, rec Record) bool {
 func (r *Room) Return(ctx context.Context, rec Record) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), claimTime)
 	defer cancel()
-	if _, err := r.opts.Runs.OweResponse(ctx, rec.Owner, rec.ID, true); err != nil {
+	if _, err := r.opts.Runs.OweResponse(ctx, rec.Owner, rec.ID, true); err != nil && !errors.Is(err, ErrNotFound) {
 		r.opts.Log.Error("what a response has used is not booked", "id", rec.ID, "error", err.Error())
 	}
 }
