@@ -112,6 +112,9 @@ func (*Codec) DecodeVectors(body []byte) (*llm.Vectors, error) {
 		i, _ := slices.BinarySearch(places, place+1) // behind its equals
 		places, out.List = slices.Insert(places, i, place), slices.Insert(out.List, i, v)
 	}
+	if len(out.List) == 0 {
+		return nil, nonsense()
+	}
 	return out, nil
 }
 

@@ -131,7 +131,7 @@ func TestVectors(t *testing.T) {
 		})
 	}
 	for _, from := range []string{"chat", "gemini"} {
-		for _, body := range []string{`{}`, `[]`, `{"error":{"message":"no"}}`, `{"embedding":{}}`, `{"data":[{}]}`, `{"data":[{"embedding":"?"}]}`, `<html>`, ``} {
+		for _, body := range []string{`{}`, `[]`, `{"error":{"message":"no"}}`, `{"embedding":{}}`, `{"data":[{}]}`, `{"data":[]}`, `{"embeddings":[]}`, `{"data":[{"embedding":"?"}]}`, `<html>`, ``} {
 			if _, err := embedder(t, from).DecodeVectors([]byte(body)); llm.AsError(err).Kind != llm.BadUpstream {
 				t.Errorf("%s in %s: %v", body, from, err)
 			}
