@@ -53,14 +53,17 @@ func (s *shelf) CancelResponse(_ context.Context, owner, id string) error {
 	return s.broke
 }
 
-func (s *shelf) ClaimResponse(_ context.Context, owner, id string) (bool, error) {
+func (s *shelf) OweResponse(_ context.Context, owner, id string, owed bool) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	rec := s.kept[id]
-	if rec.Owner != owner || !rec.Owed {
+	rec, ok := s.kept[id]
+	if !ok || rec.Owner != owner {
+		return false, conversation.ErrNotFound
+	}
+	if rec.Owed == owed {
 		return false, s.broke
 	}
-	rec.Owed = false
+	rec.Owed = owed
 	s.kept[id] = rec
 	return true, s.broke
 }

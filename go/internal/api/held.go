@@ -15,6 +15,15 @@ import (
 	"github.com/tokligence/tokligence-gateway/go/internal/route"
 )
 
+// debt is what an answer uses that a provider makes later. If it is deleted
+// meanwhile, the maker books: the one who began it and sees its end.
+func (d *Door) debt(ctx context.Context, rec conversation.Record, maker bool) *proxy.Debt {
+	return &proxy.Debt{
+		Claim:  func() bool { return d.room.Claim(ctx, rec, maker) },
+		Return: func() { d.room.Return(ctx, rec) },
+	}
+}
+
 // elsewhere hands what is asked of an answer to the provider that keeps it.
 // The asker owns it. Once deleted there it is forgotten here.
 func (d *Door) elsewhere(c *gin.Context, who identity.Principal, rec conversation.Record, tail string) {
@@ -29,7 +38,7 @@ func (d *Door) elsewhere(c *gin.Context, who identity.Principal, rec conversatio
 			Stream: r.Method == http.MethodGet && c.Query("stream") == "true",
 		},
 	}
-	call.Claim = func() bool { return d.room.Claim(r.Context(), rec) }
+	call.Debt = d.debt(r.Context(), rec, false)
 	var err error
 	if call.Path, err = below(rec.ID, tail); err == nil {
 		err = d.proxy.Serve(r.Context(), c.Writer, call)

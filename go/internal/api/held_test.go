@@ -259,6 +259,69 @@ func TestAProviderThatKeepsNothing(t *testing.T) {
 	}
 }
 
+// What a stream in the background has used is booked where its end is first
+// seen, by the one who began it or in a look at it.
+func TestWhatAStreamInTheBackgroundUsesIsBooked(t *testing.T) {
+	begin, _, _ := strings.Cut(fmt.Sprintf(heldStream, "resp_1"), "event: response.output_text")
+	for name, c := range map[string]struct {
+		stream string
+		early  string // method of what is asked of it before the stream ends
+		want   []int64
+	}{
+		"to its end":       {fmt.Sprintf(heldStream, "resp_1"), "", []int64{10, 0, 0}},
+		"cut":              {begin, "", []int64{0, 10, 0}},
+		"cut in the midst": {begin + "event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"delta\":\"Hi\"}\n\n", "", []int64{0, 10, 0}},
+		"seen before":      {fmt.Sprintf(heldStream, "resp_1"), "GET", []int64{0, 10, 0}},
+		"deleted before":   {fmt.Sprintf(heldStream, "resp_1"), "DELETE", []int64{10, 0}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			up := newKeeper("openai")
+			g := stateful(t, &up.upstream)
+			look := func(method string) {
+				if status, got := g.asks(t, method, "/v1/responses/resp_1", ""); status != 200 {
+					t.Errorf("read: %d %v", status, got)
+				}
+			}
+			up.do = func(ctx context.Context, req *provider.Request) (*http.Response, error) {
+				if req.Method == http.MethodDelete {
+					return answer(200, `{"id":"resp_1","object":"response","deleted":true}`)(ctx, req)
+				}
+				if req.Operation == llm.Recall {
+					return answer(200, fmt.Sprintf(heldWhole, "resp_1", "completed"))(ctx, req)
+				}
+				begun := len(begin)
+				r, w := io.Pipe()
+				go func() {
+					_, _ = io.WriteString(w, c.stream[:begun])
+					if c.early != "" {
+						_, _ = io.WriteString(w, ": read so far\n\n")
+						look(c.early)
+					}
+					_, _ = io.WriteString(w, c.stream[begun:])
+					_ = w.Close()
+				}()
+				return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"text/event-stream"}}, Body: r}, nil
+			}
+			g.ask(t, "POST", "/v1/responses", strings.NewReader(`{"model":"gpt-5","input":"x","background":true,"stream":true}`), "Authorization", "Bearer a")
+			if c.early != "DELETE" {
+				look("GET")
+			}
+			if c.early == "" {
+				look("GET")
+			}
+			rows := g.drained(t)
+			slices.SortFunc(rows, func(a, b ledger.Entry) int { return a.Started.Compare(b.Started) })
+			var used []int64
+			for _, row := range rows {
+				used = append(used, row.Usage.InputTotal()+row.Usage.OutputTotal())
+			}
+			if !slices.Equal(used, c.want) {
+				t.Errorf("booked are %v, want %v", used, c.want)
+			}
+		})
+	}
+}
+
 // What an answer in the background has used is booked once, when a look at it
 // shows its end.
 func TestWhatAProviderMakesLaterIsBooked(t *testing.T) {

@@ -76,7 +76,13 @@ func (d *Door) converse(ctx context.Context, call *proxy.Call, memory *body) err
 	if call.Head.Operation == llm.Generate && conversation.Wants(asked) {
 		call.Head.Kept = true
 		call.Keep = func(end []byte) { d.room.Keep(who, previous, asked, end) }
-		call.Note = func(provider, id string, owed bool) { d.room.Note(who, provider, id, owed) }
+		call.Note = func(provider, id string, owed bool) *proxy.Debt {
+			rec, kept := d.room.Note(who, provider, id, owed)
+			if !kept {
+				return nil
+			}
+			return d.debt(ctx, rec, true)
+		}
 	}
 	return nil
 }

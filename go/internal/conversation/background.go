@@ -22,8 +22,9 @@ type Runs interface {
 	CancelResponse(ctx context.Context, owner, id string) error
 	ResponseEvents(ctx context.Context, owner, id string) ([]byte, error)
 
-	// ClaimResponse is true for the first who asks of an answer that is owed.
-	ClaimResponse(ctx context.Context, owner, id string) (mine bool, err error)
+	// OweResponse says whether what an answer has used is still to be booked.
+	// It is true for the first who says so. ErrNotFound: there is no such answer.
+	OweResponse(ctx context.Context, owner, id string, owed bool) (first bool, err error)
 }
 
 const (

@@ -61,16 +61,16 @@ func New(o Options) *Room {
 func (r *Room) Keeps() bool { return r.opts.TTL > 0 }
 
 // Note keeps whose an answer is that a provider keeps. Owed says that it is
-// still to be made, and what it uses to be booked.
-func (r *Room) Note(owner, provider, id string, owed bool) {
-	if len(id) <= maxID {
-		r.keep(Record{ID: id, Owner: owner, Provider: provider, Owed: owed})
-	}
+// still to be made, and what it uses to be booked. It is false if it is lost.
+func (r *Room) Note(owner, provider, id string, owed bool) (Record, bool) {
+	rec := Record{ID: id, Owner: owner, Provider: provider, Owed: owed}
+	return rec, len(id) <= maxID && r.keep(rec)
 }
 
 // Claim is true for one of all who are to book what an answer has used that a
-// provider keeps. It is lost if the claimant dies before it has booked.
-func (r *Room) Claim(ctx context.Context, rec Record) bool {
+// provider keeps. It is lost if the claimant dies before it has booked. Gone
+// is what it is if the answer has been deleted.
+func (r *Room) Claim(ctx context.Context, rec Record, gone bool) bool {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), claimTime)
 	defer cancel()
 	for r.waits(rec.ID) {
@@ -80,11 +80,23 @@ func (r *Room) Claim(ctx context.Context, rec Record) bool {
 			return false
 		}
 	}
-	mine, err := r.opts.Runs.ClaimResponse(ctx, rec.Owner, rec.ID)
+	mine, err := r.opts.Runs.OweResponse(ctx, rec.Owner, rec.ID, false)
+	if errors.Is(err, ErrNotFound) {
+		return gone
+	}
 	if err != nil {
 		r.opts.Log.Warn("what a response has used is not booked yet", "id", rec.ID, "error", err.Error())
 	}
 	return mine
+}
+
+// Return gives a claim back by which nothing was booked.
+func (r *Room) Return(ctx context.Context, rec Record) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), claimTime)
+	defer cancel()
+	if _, err := r.opts.Runs.OweResponse(ctx, rec.Owner, rec.ID, true); err != nil && !errors.Is(err, ErrNotFound) {
+		r.opts.Log.Error("what a response has used is not booked", "id", rec.ID, "error", err.Error())
+	}
 }
 
 // waits reports whether a record is still on its way to the shelf.
@@ -97,12 +109,12 @@ func (r *Room) waits(id string) bool {
 
 // keep puts a record on its way. One that finds no place is lost, which is
 // logged: the answer itself must not wait.
-func (r *Room) keep(rec Record) {
+func (r *Room) keep(rec Record) bool {
 	rec.Expires = time.Now().Add(r.opts.TTL)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if _, taken := r.waiting[rec.ID]; taken {
-		return
+		return false
 	}
 	if (rec.Provider != "" || r.heavy < maxHeavy) && r.opts.Memory.Take(rec.weight()) {
 		select {
@@ -111,12 +123,13 @@ func (r *Room) keep(rec Record) {
 			if rec.Provider == "" {
 				r.heavy++
 			}
-			return
+			return true
 		default:
 			r.opts.Memory.Give(rec.weight())
 		}
 	}
 	r.opts.Log.Error("a response is not kept: the database is behind", "id", rec.ID)
+	return false
 }
 
 // gone takes a record off those that wait; the room is locked.

@@ -14,6 +14,10 @@ import (
 // an opening and a row with the longest texts, so for several usual rows.
 const roomPerCall = 6 << 10
 
+// ErrClosed is why a row is never written. One that is refused for another
+// reason may still be, when the disk recovers.
+var ErrClosed = journal.ErrClosed
+
 // Record is one call on its way into the ledger.
 type Record struct {
 	ledger  *Ledger

@@ -43,17 +43,29 @@ type Call struct {
 
 	// Note is told which provider gives the client's answer in the provider's
 	// own words, and under which id, before the client sees the id. It must
-	// not block. Owed says that the answer is still to be made and will tell
-	// what it uses when it is recalled. Nil notes nothing.
-	Note func(provider, id string, owed bool)
+	// not block. Owed says that the answer is still to be made and tells what
+	// it uses to all who see its end: the debt settles who of them books it.
+	// It returns nil if nothing is noted. Nil notes nothing.
+	Note func(provider, id string, owed bool) *Debt
 
-	// Claim is asked before what a recalled answer has used is booked: it is
-	// true for one call only. Nil never is.
-	Claim func() bool
+	// Debt is of a recalled answer whose usage is still to be booked.
+	Debt *Debt
 
 	decoded *decoded
 	tried   int // attempts so far: a call may be served anew in another form
 }
+
+// Debt is what an answer uses that its provider makes later.
+type Debt struct {
+	// Claim is asked before the usage is booked: it is true for one call only.
+	Claim func() bool
+
+	// Return gives a claim back that led to nothing.
+	Return func()
+}
+
+// claim reports whether to book. Nobody does it for a debt that is unknown.
+func (d *Debt) claim() bool { return d != nil && d.Claim() }
 
 // decoded is a call in the neutral form, or why it has none.
 type decoded struct {

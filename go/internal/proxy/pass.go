@@ -25,7 +25,7 @@ func (t *try) passStream(body io.Reader, header http.Header) *llm.Error {
 			return t.passEnd(meter, err)
 		}
 		verdict := meter.Observe(frame)
-		t.note(meter)
+		t.note(meter, t.call.Head.Background)
 		if !sse.Closed(frame) {
 			if frame = mended(frame, verdict); frame == nil {
 				t.measure(meter)
@@ -145,11 +145,9 @@ func (t *try) passBody(body io.Reader, header http.Header) *llm.Error {
 	t.first()
 	meter := t.call.Codec.NewMeter(t.call.Head)
 	verdict := meter.Observe(whole)
-	if d, ok := meter.(protocol.Deferrer); ok {
-		used := meter.Usage()
-		t.owed = d.Deferred() && used.Empty() && t.call.Note != nil
-	}
-	t.note(meter)
+	d, ok := meter.(protocol.Deferrer)
+	used := meter.Usage()
+	t.note(meter, ok && d.Deferred() && used.Empty())
 	t.measure(meter)
 	if verdict == protocol.Failure {
 		return t.blame(meter.Err())
@@ -195,22 +193,26 @@ func (t *try) keep(end []byte) {
 	}
 }
 
-// note tells once where the answer lies.
-func (t *try) note(meter protocol.Meter) {
+// note tells once where the answer lies, and whether what it uses is owed.
+func (t *try) note(meter protocol.Meter, owed bool) {
 	if t.noted || t.call.Note == nil || t.cand.Target.Quirks.Stateless {
 		return
 	}
 	if id := meter.Meta().ID; id != "" {
 		t.noted = true
-		t.call.Note(t.row.Provider, id, t.owed)
+		t.debt = t.call.Note(t.row.Provider, id, owed)
+		t.owed = owed && t.debt != nil
 	}
 }
 
-// measure takes over what the meter has seen.
+// measure takes over what the meter has seen. What is owed is told with its
+// end, and booked by the first call that sees it.
 func (t *try) measure(meter protocol.Meter) {
 	t.row.Usage, t.row.Stop = meter.Usage(), meter.Stop()
-	if t.call.Head.Owed && !t.row.Usage.Empty() && (t.call.Claim == nil || !t.call.Claim()) {
-		t.row.Usage = llm.Usage{} // another call has booked it
+	if (t.owed || t.call.Head.Owed) && !t.row.Usage.Empty() {
+		if t.claimed = t.debt.claim(); !t.claimed {
+			t.row.Usage = llm.Usage{} // another call has booked it
+		}
 	}
 	t.served(meter.Meta())
 }

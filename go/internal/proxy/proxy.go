@@ -133,7 +133,7 @@ func (p *Proxy) tryAll(ctx context.Context, ans *answer, c *Call, rec *ledger.Re
 		}
 		cand := &plan[i]
 		t := &try{
-			proxy: p, call: c, cand: *cand, ans: ans, record: rec, started: time.Now(),
+			proxy: p, call: c, cand: *cand, ans: ans, record: rec, started: time.Now(), debt: c.Debt,
 			row: ledger.Attempt{
 				N: c.tried, Provider: cand.Provider.Name(), Prices: cand.Prices, Protocol: cand.Protocol, Model: cand.Target.Model,
 			},

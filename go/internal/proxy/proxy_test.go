@@ -263,6 +263,7 @@ type bench struct {
 	loops  bool                                  // the key may loop
 	keep   func(end []byte)                      // what a call does with its end
 	ctx    func(context.Context) context.Context // of a call, over that of its request
+	also   func(*proxy.Call)                     // done to a call
 }
 
 type setup struct {
@@ -329,6 +330,9 @@ func (b *bench) serve(w http.ResponseWriter, r *http.Request) {
 		call := &proxy.Call{
 			ID: head.RequestID, Codec: codec, Head: head, Body: body, Started: time.Now(),
 			Principal: b.principal(), Header: http.Header{"Anthropic-Beta": {"b1"}}, Query: "beta=true", Keep: b.keep,
+		}
+		if b.also != nil {
+			b.also(call)
 		}
 		ctx := r.Context()
 		if b.ctx != nil {

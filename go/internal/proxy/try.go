@@ -37,7 +37,9 @@ type try struct {
 	inputs   int   // to embed
 	drained  bool
 	noted    bool
-	owed     bool        // what the answer uses is told when it is recalled
+	owed     bool        // what the answer uses is still to be booked, by whoever sees its end
+	debt     *Debt       // who of them does it
+	claimed  bool        // the debt, so that it is booked here
 	closing  atomic.Bool // the gateway is shutting down and waits no longer
 
 	requestID string // of the upstream's own
@@ -277,6 +279,9 @@ func (t *try) settleAs(outcome ledger.Outcome, failure *llm.Error, last int) *ll
 	if err := t.record.Settle(context.Background(), t.row); err != nil {
 		t.proxy.log.Error("the record of a call could not be written",
 			"request_id", t.call.ID, "attempt", t.row.N, "error", err)
+		if t.claimed && errors.Is(err, ledger.ErrClosed) { // else the row may still be written
+			t.debt.Return()
+		}
 		return llm.AsError(err)
 	}
 	return nil

@@ -69,6 +69,7 @@ func gormConfig() *gorm.Config {
 		SkipDefaultTransaction: true,
 		TranslateError:         true,
 		DisableAutomaticPing:   true,
+		QueryFields:            true,           // what a row type leaves out is not read
 		Logger:                 logger.Discard, // errors are returned
 		NowFunc:                func() time.Time { return time.Now().UTC() },
 	}

@@ -83,41 +83,80 @@ func (s *Store) DeleteResponse(ctx context.Context, owner, id string) error {
 	return unshelved("delete response", err)
 }
 
-// beyond finds the oldest of a kind beyond the bounds. Answers and
-// conversations count together.
-const beyond = `id IN (SELECT id FROM (
-	SELECT id, kind, ROW_NUMBER() OVER own AS place, SUM(size) OVER own AS owned, SUM(size) OVER every AS held FROM (
+// beyond finds the oldest beyond the bounds. Answers and conversations count
+// together. It reads indexes only: the rows may be large.
+const beyond = `SELECT id, kind, expires_us FROM (
+	SELECT id, kind, expires_us, ROW_NUMBER() OVER own AS place, SUM(size) OVER own AS owned, SUM(size) OVER every AS held FROM (
 		SELECT id, 'response' AS kind, owner, size, expires_us FROM responses
 		UNION ALL SELECT id, 'conversation', owner, size, expires_us FROM conversations
 	) AS kept
 	WINDOW own AS (PARTITION BY owner ORDER BY expires_us DESC, id DESC), every AS (ORDER BY expires_us DESC, id DESC)
-) AS placed WHERE kind = ? AND (place > ? OR owned > ? OR held > ?))`
+) AS placed WHERE place > ? OR owned > ? OR held > ?`
+
+// victim is what a sweep removes.
+type victim struct {
+	ID        string
+	Kind      string
+	ExpiresUS int64 `gorm:"column:expires_us"`
+}
 
 // SweepResponses removes answers and conversations that have expired, and the
-// oldest beyond the bounds.
+// oldest beyond the bounds. Others can write in between.
 func (s *Store) SweepResponses(ctx context.Context, now time.Time, b conversation.Bounds) (conversation.Swept, error) {
-	var swept conversation.Swept
-	err := s.transact(ctx, func(tx *gorm.DB) error {
-		for _, row := range []any{new(responseRow), new(threadRow)} {
-			old := tx.Where("expires_us <= ?", micros(now)).Delete(row)
-			if old.Error != nil {
-				return old.Error
-			}
-			swept.Expired += old.RowsAffected
+	swept, err := s.sweep(ctx, now, b)
+	return swept, unshelved("sweep responses", err)
+}
+
+func (s *Store) sweep(ctx context.Context, now time.Time, b conversation.Bounds) (swept conversation.Swept, err error) {
+	for _, row := range []any{new(responseRow), new(threadRow)} {
+		n, err := s.evict(ctx, row, "expires_us <= ?", micros(now))
+		if swept.Expired += n; err != nil {
+			return swept, err
 		}
-		for kind, row := range map[string]any{"response": new(responseRow), "conversation": new(threadRow)} {
-			many := tx.Where(beyond, kind, b.OwnerCount, b.OwnerBytes, b.Bytes).Delete(row)
-			if many.Error != nil {
-				return many.Error
+	}
+	victims, err := s.victims(ctx, b)
+	if err != nil {
+		return swept, err
+	}
+	for kind, row := range map[string]any{"response": new(responseRow), "conversation": new(threadRow)} {
+		for part := range chunks(victims[kind]) {
+			ids, last := make([]string, len(part)), int64(0)
+			for i, v := range part {
+				ids[i], last = v.ID, max(last, v.ExpiresUS)
 			}
-			swept.Evicted += many.RowsAffected
+			n, err := s.evict(ctx, row, "id IN ? AND expires_us <= ?", ids, last) // not what has been used meanwhile
+			if swept.Evicted += n; err != nil {
+				return swept, err
+			}
 		}
-		return nil
+	}
+	return swept, nil
+}
+
+// victims returns what is beyond the bounds, by its kind.
+func (s *Store) victims(ctx context.Context, b conversation.Bounds) (map[string][]victim, error) {
+	ctx, cancel := s.longer(ctx)
+	defer cancel()
+	var all []victim
+	err := s.read.WithContext(ctx).Raw(beyond, b.OwnerCount, b.OwnerBytes, b.Bytes).Scan(&all).Error
+	kinds := make(map[string][]victim)
+	for _, v := range all {
+		kinds[v.Kind] = append(kinds[v.Kind], v)
+	}
+	return kinds, err
+}
+
+// evict deletes rows and returns how many.
+func (s *Store) evict(ctx context.Context, row any, where string, args ...any) (n int64, err error) {
+	err = s.transact(ctx, func(tx *gorm.DB) error {
+		done := tx.Where(where, args...).Delete(row)
+		n = done.RowsAffected
+		return done.Error
 	})
 	if err != nil {
-		swept = conversation.Swept{} // the transaction has undone it
+		return 0, err
 	}
-	return swept, unshelved("sweep responses", err)
+	return n, nil
 }
 
 // unshelved returns an error as the room of answers knows it.

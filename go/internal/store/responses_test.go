@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"gorm.io/gorm"
+
 	"github.com/tokligence/tokligence-gateway/go/internal/conversation"
 )
 
@@ -53,6 +55,29 @@ func TestResponses(t *testing.T) {
 			t.Errorf("after its deletion: %v", err)
 		}
 	})
+}
+
+// What is large is read only where it is asked for. In SQLite it lies before
+// the size in a row, and may be megabytes.
+func TestWhatIsLargeIsNotRead(t *testing.T) {
+	s := migrated(t, opened(t, Options{DataDir: t.TempDir()}))
+	found := s.read.ToSQL(func(tx *gorm.DB) *gorm.DB { return tx.Take(new(responseRow)) })
+	if strings.Contains(found, "*") || strings.Contains(found, "events") {
+		t.Errorf("to find a response: %s", found)
+	}
+	var plan []struct{ Detail string }
+	if err := s.read.Raw("EXPLAIN QUERY PLAN "+beyond, 1, 1, 1).Scan(&plan).Error; err != nil {
+		t.Fatal(err)
+	}
+	var covered int
+	for _, step := range plan {
+		if strings.Contains(step.Detail, "COVERING INDEX") {
+			covered++
+		}
+	}
+	if covered != 2 {
+		t.Errorf("the sweep is %+v", plan)
+	}
 }
 
 func TestHeldResponses(t *testing.T) {

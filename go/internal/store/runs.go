@@ -80,13 +80,20 @@ func (s *Store) ResponseEvents(ctx context.Context, owner, id string) ([]byte, e
 	return row.Events, unshelved("read response", err)
 }
 
-// ClaimResponse settles who books what an answer of its owner has used.
-func (s *Store) ClaimResponse(ctx context.Context, owner, id string) (bool, error) {
-	err := s.transact(ctx, func(tx *gorm.DB) error {
-		return some(tx.Model(new(responseRow)).Where("id = ? AND owner = ? AND owed", storable(id), storable(owner)).Update("owed", false))
+// OweResponse notes whether what an answer of its owner has used is still to
+// be booked. It is true for the first who says so.
+func (s *Store) OweResponse(ctx context.Context, owner, id string, owed bool) (first bool, err error) {
+	err = s.transact(ctx, func(tx *gorm.DB) error {
+		own := tx.Model(new(responseRow)).Where("id = ? AND owner = ?", storable(id), storable(owner)).Session(new(gorm.Session))
+		done := own.Where("owed <> ?", owed).Update("owed", owed)
+		if first = done.RowsAffected > 0; first || done.Error != nil {
+			return done.Error
+		}
+		var there int64
+		if err := own.Count(&there).Error; err != nil || there > 0 {
+			return err
+		}
+		return identity.ErrNotFound
 	})
-	if errors.Is(err, identity.ErrNotFound) {
-		return false, nil
-	}
-	return err == nil, unshelved("claim response", err)
+	return first && err == nil, unshelved("settle response", err)
 }

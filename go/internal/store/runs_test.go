@@ -87,8 +87,8 @@ func TestOneClaimsAResponse(t *testing.T) {
 			for range 4 {
 				wait.Go(func() {
 					for _, c := range [][2]string{{"b", "resp_true"}, {"a", "resp_true"}, {"a", "resp_false"}} {
-						mine, err := s.ClaimResponse(ctx, c[0], c[1])
-						if err != nil {
+						mine, err := s.OweResponse(ctx, c[0], c[1], false)
+						if others := c[0] == "b"; errors.Is(err, conversation.ErrNotFound) != others || err != nil && !others {
 							t.Error(err)
 						}
 						if mine {

@@ -8,3 +8,11 @@ ALTER TABLE responses ADD COLUMN events BYTEA NOT NULL DEFAULT ''; -- frames of 
 ALTER TABLE responses ADD COLUMN size BIGINT NOT NULL DEFAULT 0; -- of input, answer and events, in bytes
 
 UPDATE responses SET size = LENGTH(input) + LENGTH(answer);
+
+-- All that a sweep reads, so that it does not read what is kept.
+DROP INDEX responses_expires;
+DROP INDEX responses_owner;
+CREATE INDEX responses_sweep ON responses (expires_us DESC, id DESC, owner, size);
+DROP INDEX conversations_expires;
+DROP INDEX conversations_owner;
+CREATE INDEX conversations_sweep ON conversations (expires_us DESC, id DESC, owner, size);
