@@ -116,7 +116,7 @@ class Supervisor:
     def _leave(self) -> None:
         """Wait a little at the end of the script: the next one may want the port.
 
-        A gateway with calls in flight has them finished, which it may do without us.
+        Calls in flight may end meanwhile; soon after us they are cut.
         """
         if self._let_go():
             self._over.wait(EXIT_PATIENCE)
