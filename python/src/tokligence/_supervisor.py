@@ -95,7 +95,7 @@ class Supervisor:
             return
         process, followed = self._process, self._thread.ident is not None
         try:
-            self._over.wait(timeout if followed else 0)
+            self._over.wait(min(timeout, threading.TIMEOUT_MAX) if followed else 0)
         finally:  # on Ctrl-C too
             if not self._over.is_set() and process is not None:
                 process.kill()
@@ -156,7 +156,7 @@ class Supervisor:
                 since = time.monotonic()
                 self._answers(ready)
 
-        late = threading.Timer(self._ready_within, self._kill_late, [process])
+        late = threading.Timer(min(self._ready_within, threading.TIMEOUT_MAX), self._kill_late, [process])
         late.daemon = True
         late.start()
         try:
