@@ -52,6 +52,15 @@ func SCM(o Options) (*Unit, error) {
 	return u, nil
 }
 
+// withData adds a data folder to flags that name none.
+func withData(flags map[string]string, dir string) map[string]string {
+	out := map[string]string{"data-dir": dir}
+	for name, value := range flags {
+		out[name] = value
+	}
+	return out
+}
+
 // scmState finds the state, whose number is the same in every language.
 var scmState = regexp.MustCompile(`:\s+([1-7])\s+([A-Z_]+)`)
 
