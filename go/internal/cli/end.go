@@ -21,7 +21,7 @@ var (
 // ending is how a daemon learns that it is to end.
 type ending struct {
 	cut     context.Context // ends when the calls in flight are to be cut
-	release func()
+	release func(error)     // told how the daemon ends
 }
 
 // untilTold returns a context that ends when the daemon is to end. A nil boss
@@ -43,8 +43,8 @@ func untilTold(parent context.Context, b *boss) (context.Context, *ending, error
 	if b != nil {
 		go b.obey(cut, stop, cutNow) // ends with cut, or with the process if it reads
 	}
-	return ctx, &ending{cut: cut, release: func() {
-		done()
+	return ctx, &ending{cut: cut, release: func(err error) {
+		done(err)
 		cutNow()
 		stop(nil)
 	}}, nil

@@ -80,7 +80,7 @@ func (c *command) serve(cmd *cobra.Command, f serveFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	defer end.release()
+	defer func() { end.release(err) }()
 	a, err := app.New(ctx, app.Options{Config: cfg, Log: logs.Logger, Announce: at.announce})
 	if err != nil {
 		return early(ctx, err, logs.Logger)
