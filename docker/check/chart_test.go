@@ -259,13 +259,14 @@ func TestValuesThatCannotWork(t *testing.T) {
 	}
 }
 
-// TestNobodyIsCutShort: the pod may live as long as its calls may go on.
+// TestNobodyIsCutShort: the pod may live as long as its calls may go on, and have
+// what they leave written.
 func TestNobodyIsCutShort(t *testing.T) {
 	r, err := render("shutdown: {delay: 7, grace: 60}")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if pod, _ := r.pod(); *pod.Spec.TerminationGracePeriodSeconds != 72 {
+	if pod, _ := r.pod(); *pod.Spec.TerminationGracePeriodSeconds != 87 {
 		t.Errorf("%d seconds", *pod.Spec.TerminationGracePeriodSeconds)
 	}
 }

@@ -11,13 +11,13 @@ export interface GatewayOptions {
    * TOKLIGENCE_API_KEY to use in place of a random one.
    */
   env?: Record<string, string | undefined> | undefined;
-  /** How long the gateway may take until it answers, in milliseconds; 30000 by default. */
+  /** How long the gateway may take until it answers, in milliseconds; 30000 by default. Infinity sets no limit. */
   startTimeout?: number | undefined;
 }
 
 /** How to stop a gateway. */
 export interface StopOptions {
-  /** How long calls in flight may take until they are cut, in milliseconds; 10000 by default. */
+  /** How long calls in flight may take until they are cut, in milliseconds; 10000 by default. Infinity sets no limit. */
   timeout?: number | undefined;
 }
 

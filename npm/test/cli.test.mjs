@@ -6,8 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import run from '../gateway/lib/run.js';
-import { binary, daemonShim, descendants, gone, shim } from './processes.mjs';
+import { alive, binary, daemonShim, descendants, gone, shim, within } from './processes.mjs';
 
 const dir = mkdtempSync(join(tmpdir(), 'tokligence-'));
 const env = { ...process.env, TOKLIGENCE_DATA_DIR: dir };
@@ -39,6 +40,22 @@ describe('a signal to the command', () => {
       assert.ok(await gone(ready.pid));
     });
   }
+
+  test('SIGKILL ends the daemon that has not begun', async () => {
+    // Its parent is gone before it can look for it.
+    const script = `const spawn = require('node:child_process').spawn;
+      require('node:child_process').spawn = (file, args, options) => {
+        const slow = ['-c', 'echo $$; sleep 1; exec "$0" "$@"', file, ...args];
+        return spawn('/bin/sh', slow, { ...options, argv0: undefined });
+      };
+      process.argv = ['node', 'gateway', 'serve', '--listen', '127.0.0.1:0'];
+      require(${JSON.stringify(fileURLToPath(new URL('../gateway/lib/run.js', import.meta.url)))}).run('gateway');`;
+    const child = spawn(process.execPath, ['-e', script], { env, stdio: ['ignore', 'pipe', 'ignore'] });
+    const [pid] = await once(createInterface({ input: child.stdout }), 'line');
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    assert.ok(await within(5_000, () => !alive(Number(pid))));
+  });
 
   test('SIGHUP reloads the daemon', async () => {
     const { child, ready } = await serve(daemonShim, daemon);
@@ -114,13 +131,13 @@ describe('the command line', () => {
 
   /** @type {[string, string[], string[]][]} */
   const cases = [
-    ['gatewayd', ['--listen', ':0'], ['--parent-watch=pid', '--listen', ':0']],
-    ['gateway', ['serve', '--mode', 'team'], ['serve', '--parent-watch=pid', '--mode', 'team']],
-    ['gateway', ['--config', 'serve', 'serve'], ['--config', 'serve', 'serve', '--parent-watch=pid']],
+    ['gatewayd', ['--listen', ':0'], ['--parent-watch=pid:7', '--listen', ':0']],
+    ['gateway', ['serve', '--mode', 'team'], ['serve', '--parent-watch=pid:7', '--mode', 'team']],
+    ['gateway', ['--config', 'serve', 'serve'], ['--config', 'serve', 'serve', '--parent-watch=pid:7']],
     [
       'gateway',
       ['--json', '--data-dir=d', 'serve'],
-      ['--json', '--data-dir=d', 'serve', '--parent-watch=pid'],
+      ['--json', '--data-dir=d', 'serve', '--parent-watch=pid:7'],
     ],
     ['gateway', ['serve', '--parent-watch', 'stdin'], ['serve', '--parent-watch', 'stdin']],
     ['gateway', ['keys', 'create', 'serve'], ['keys', 'create', 'serve']],
@@ -129,8 +146,8 @@ describe('the command line', () => {
   ];
   for (const [name, args, want] of cases) {
     test(`${name} ${args.join(' ')}`, () => {
-      assert.deepEqual(run.watched(name, args, 'linux'), want);
-      assert.deepEqual(run.watched(name, args, 'win32'), args);
+      assert.deepEqual(run.watched(name, args, 'linux', 7), want);
+      assert.deepEqual(run.watched(name, args, 'win32', 7), args);
     });
   }
 });

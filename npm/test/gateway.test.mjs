@@ -136,6 +136,29 @@ describe('stop', () => {
     await gw.stop();
   });
 
+  for (const timeout of [30_000, Number.POSITIVE_INFINITY]) {
+    test(`finishes the calls in flight within ${timeout} ms`, async () => {
+      const gw = await new Gateway({ env, startTimeout: timeout }).start();
+      const answer = await fetch(`${gw.openaiBaseUrl}/chat/completions`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', authorization: `Bearer ${gw.apiKey}` },
+        body: JSON.stringify({
+          model: 'loopback:after=1,stall=2s',
+          stream: true,
+          messages: [{ role: 'user', content: 'Hi' }],
+        }),
+      });
+      const reader = /** @type {ReadableStream<Uint8Array>} */ (answer.body).getReader();
+      await reader.read();
+      await gw.stop({ timeout });
+      let rest = '';
+      for (let part = await reader.read(); !part.done; part = await reader.read()) {
+        rest += new TextDecoder().decode(part.value);
+      }
+      assert.match(rest, /data: \[DONE\]\n\n$/);
+    });
+  }
+
   test('cuts a call that takes too long', async () => {
     const gw = await new Gateway({ env }).start();
     const { pid } = gw;

@@ -164,6 +164,25 @@ def test_stop_ends_a_restart_that_waits(monkeypatch: pytest.MonkeyPatch) -> None
     assert gw.status().state == "stopped"
 
 
+@pytest.mark.parametrize("patience", [30, float("inf")])
+def test_calls_in_flight_are_finished_while_stop_waits(patience: float) -> None:
+    gw = tokligence.start(start_timeout=patience)
+    body = {
+        "model": "loopback:after=1,stall=2s",
+        "stream": True,
+        "messages": [{"role": "user", "content": "Hi"}],
+    }
+    request = urllib.request.Request(
+        gw.openai_base_url + "/chat/completions",
+        data=json.dumps(body).encode(),
+        headers={"authorization": f"Bearer {gw.api_key}", "content-type": "application/json"},
+    )
+    with urllib.request.urlopen(request) as answer:
+        assert answer.readline().startswith(b"data:")
+        gw.stop(timeout=patience)
+        assert answer.read().endswith(b"data: [DONE]\n\n")
+
+
 def test_calls_in_flight_are_cut_when_stop_has_waited(call: Call) -> None:
     gw = tokligence.start()
     os.kill(gw.pid, signal.SIGSTOP)

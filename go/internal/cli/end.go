@@ -13,20 +13,20 @@ import (
 // most belong to it, and nobody is left to look after the daemon.
 const orphanPatience = time.Second
 
-var errAsked = errors.New("told to stop")
+var (
+	errAsked    = errors.New("told to stop")
+	errInputEnd = errors.New("standard input has ended")
+)
 
 // ending is how a daemon learns that it is to end.
 type ending struct {
 	cut     context.Context // ends when the calls in flight are to be cut
-	release func()
+	release func(error)     // told how the daemon ends
 }
 
-// untilTold returns a context that ends when the daemon is to end.
-func (c *command) untilTold(parent context.Context, f serveFlags) (context.Context, *ending, error) {
-	watch, err := watchParent(f.parentWatch, c.in)
-	if err != nil {
-		return nil, nil, usageError{err}
-	}
+// untilTold returns a context that ends when the daemon is to end. A nil boss
+// is nobody.
+func untilTold(parent context.Context, b *boss) (context.Context, *ending, error) {
 	ctx, stop := context.WithCancelCause(parent)
 	cut, cutNow := context.WithCancel(context.Background())
 	done, err := service.Obey(func() {
@@ -40,20 +40,32 @@ func (c *command) untilTold(parent context.Context, f serveFlags) (context.Conte
 		cutNow()
 		return nil, nil, fmt.Errorf("listening for the order to stop: %w", err)
 	}
-	if watch != nil {
-		go func() { stop(watch(ctx)) }() // ends with ctx, or with the process if it reads
+	if b != nil {
+		go b.obey(cut, stop, cutNow) // ends with cut, or with the process if it reads
 	}
-	return ctx, &ending{cut: cut, release: func() {
-		done()
+	return ctx, &ending{cut: cut, release: func(err error) {
+		done(err)
 		cutNow()
 		stop(nil)
 	}}, nil
 }
 
-// patience is how long the calls in flight may go on.
-func (*ending) patience(ctx context.Context, usual time.Duration) time.Duration {
-	if errors.Is(context.Cause(ctx), errParentGone) {
-		return min(usual, orphanPatience)
+// obey stops the daemon when the boss says so, and cuts its calls when the boss
+// is gone.
+func (b *boss) obey(cut context.Context, stop func(why error), cutNow func()) {
+	every := parentPoll
+	if b.input != nil {
+		drain(b.input)
+		stop(errInputEnd)
+		every = partingPoll
 	}
-	return usual
+	if b.parent.end(cut, every) != nil {
+		return
+	}
+	stop(errParentGone)
+	select {
+	case <-cut.Done():
+	case <-time.After(orphanPatience):
+		cutNow()
+	}
 }

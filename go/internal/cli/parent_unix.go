@@ -8,19 +8,22 @@ import (
 	"time"
 )
 
-// parentEnd returns when another process has become the parent of this one.
-func parentEnd(ctx context.Context) error {
-	parent := os.Getppid()
-	tick := time.NewTicker(parentPoll)
+// parent is the id of the process that began this one.
+type parent int
+
+func holdParent(pid int) parent { return parent(pid) }
+
+// end returns when another process is the parent of this one, or with an error
+// when the context ends.
+func (p parent) end(ctx context.Context, every time.Duration) error {
+	tick := time.NewTicker(every)
 	defer tick.Stop()
-	for {
+	for os.Getppid() == int(p) {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-tick.C:
-			if os.Getppid() != parent {
-				return errParentGone
-			}
 		}
 	}
+	return nil
 }

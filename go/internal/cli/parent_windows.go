@@ -2,25 +2,31 @@ package cli
 
 import (
 	"context"
-	"fmt"
-	"os"
 	"time"
 
 	"golang.org/x/sys/windows"
 )
 
-// parentEnd returns when the parent has ended. Its id never changes here, and
-// may be another's before long, so the process itself is held.
-func parentEnd(ctx context.Context) error {
-	parent, err := windows.OpenProcess(windows.SYNCHRONIZE, false, uint32(os.Getppid()))
+// parent is the process that began this one, 0 if that is gone. Its id never
+// changes here, and may be another's before long, so the process itself is held
+// as long as this one runs.
+type parent windows.Handle
+
+func holdParent(pid int) parent {
+	held, err := windows.OpenProcess(windows.SYNCHRONIZE, false, uint32(pid))
 	if err != nil {
-		return fmt.Errorf("%w: %w", errParentGone, err)
+		return 0
 	}
-	defer func() { _ = windows.CloseHandle(parent) }()
-	for ctx.Err() == nil {
-		got, err := windows.WaitForSingleObject(parent, uint32(parentPoll/time.Millisecond))
+	return parent(held)
+}
+
+// end returns when the parent has ended, or with an error when the context
+// ends.
+func (p parent) end(ctx context.Context, every time.Duration) error {
+	for p != 0 && ctx.Err() == nil {
+		got, err := windows.WaitForSingleObject(windows.Handle(p), uint32(every/time.Millisecond))
 		if err != nil || got == windows.WAIT_OBJECT_0 {
-			return errParentGone
+			return nil
 		}
 	}
 	return ctx.Err()

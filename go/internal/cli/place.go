@@ -54,11 +54,13 @@ func (at *place) openLogs(cfg *config.Config, stderr io.Writer) (*logging.Log, e
 
 // announce shows the first key of a team, on the terminal and nowhere else.
 func (at *place) announce(token secret.Secret) {
-	if at.settled.Load() {
-		at.log.Warn("the administrator's first key cannot be shown any more; make one with 'gateway keys create'")
-		return
+	if !at.settled.Load() {
+		_, err := fmt.Fprintf(at.stderr, "\nThe administrator's key, shown this once:\n\n  %s\n\nMake others with 'gateway users create' and 'gateway keys create'.\n\n", token.Reveal())
+		if err == nil {
+			return
+		}
 	}
-	fmt.Fprintf(at.stderr, "\nThe administrator's key, shown this once:\n\n  %s\n\nMake others with 'gateway users create' and 'gateway keys create'.\n\n", token.Reveal())
+	at.log.Warn("the administrator's first key cannot be shown any more; make one with 'gateway keys create'")
 }
 
 // tell writes where the daemon is, once it is ready.

@@ -37,7 +37,7 @@ func (c *command) serveCommand(name string) *cobra.Command {
 	}
 	placeFlags(cmd)
 	cmd.Flags().BoolVar(&f.readyJSON, "ready-json", false, "print one line of JSON on standard output when ready, and nothing else")
-	cmd.Flags().StringVar(&f.parentWatch, "parent-watch", "", "stop when the parent is gone: stdin (it closes) or pid (it ends)")
+	cmd.Flags().StringVar(&f.parentWatch, "parent-watch", "", "stop when the parent says so or is gone: stdin (it closes), pid (it ends) or pid:NUMBER (it is another)")
 	cmd.Flags().BoolVar(&f.detached, "detached", false, "")
 	cmd.Flags().StringVar(&f.pidFile, "pid-file", "", "")
 	for _, name := range [...]string{"detached", "pid-file"} {
@@ -55,6 +55,10 @@ func placeFlags(cmd *cobra.Command) {
 // serve runs the daemon: until SIGTERM, SIGINT or the death of the parent. A
 // second signal cuts the calls in flight.
 func (c *command) serve(cmd *cobra.Command, f serveFlags) (err error) {
+	b, err := findBoss(f.parentWatch, c.in)
+	if err != nil {
+		return err
+	}
 	if f.detached {
 		service.Detach()
 	}
@@ -72,11 +76,11 @@ func (c *command) serve(cmd *cobra.Command, f serveFlags) (err error) {
 		return fmt.Errorf("opening the log: %w", err)
 	}
 	defer func() { err = errors.Join(err, logs.Close()) }()
-	ctx, end, err := c.untilTold(cmd.Context(), f)
+	ctx, end, err := untilTold(cmd.Context(), b)
 	if err != nil {
 		return err
 	}
-	defer end.release()
+	defer func() { end.release(err) }()
 	a, err := app.New(ctx, app.Options{Config: cfg, Log: logs.Logger, Announce: at.announce})
 	if err != nil {
 		return early(ctx, err, logs.Logger)
@@ -96,7 +100,7 @@ func (c *command) serve(cmd *cobra.Command, f serveFlags) (err error) {
 	err = wait(ctx, a, logs.Logger)
 	at.stopping()
 	follow()
-	return errors.Join(err, c.shutdown(end.cut, a, logs.Logger, end.patience(ctx, a.Patience())))
+	return errors.Join(err, c.shutdown(end.cut, a, logs.Logger, a.Patience()))
 }
 
 // early is what becomes of an error at the start: none is left if the start was

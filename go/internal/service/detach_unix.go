@@ -18,8 +18,9 @@ func apart() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true} }
 func ask(p *os.Process) error { return p.Signal(syscall.SIGTERM) }
 
 // Obey calls end each time this daemon is told to end other than by a signal,
-// until done is called. Here there are signals for it.
-func Obey(func()) (done func(), err error) { return func() {}, nil }
+// until done is called with the error that it ends with. Here there are signals
+// and exit codes for it.
+func Obey(func()) (done func(error), err error) { return func(error) {}, nil }
 
 // loosen points standard error at f.
 func loosen(f *os.File) error { return unix.Dup2(int(f.Fd()), int(os.Stderr.Fd())) }

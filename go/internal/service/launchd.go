@@ -2,6 +2,7 @@ package service
 
 import (
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"path"
 	"strings"
@@ -17,19 +18,19 @@ const (
 	plistStart = "\t\t<string>/usr/local/bin/gatewayd</string>\n"
 )
 
-// Launchd is a unit of launchd: an agent of a user, or a daemon of the machine.
+// errRoot is why there is no daemon of the machine: launchd would run it as
+// root, from files that may be those of users.
+var errRoot = errors.New("on macOS the gateway is a service of a user, never of root; run 'gateway service install --user' as that user, without sudo")
+
+// Launchd is a unit of launchd: an agent of a user.
 func Launchd(o Options) (*Unit, error) {
+	if o.System || o.UID == 0 {
+		return nil, errRoot
+	}
 	domain := fmt.Sprintf("gui/%d", o.UID)
 	u := &Unit{File: path.Join(o.Home, "Library/LaunchAgents", label+".plist"), Hint: "Keys of providers go into ~/.tokligence/config.yaml; 'gateway init' writes it."}
-	flags := o.Flags
-	if o.System {
-		domain = "system"
-		u.File = path.Join("/Library/LaunchDaemons", label+".plist")
-		flags = withData(flags, "/usr/local/var/tokligence")
-		u.Hint = "Keys of providers go into config.yaml in " + flags["data-dir"] + "."
-	}
 	var args strings.Builder
-	for _, word := range commandLine(o.Program, flags, func(s string) string { return s }) {
+	for _, word := range commandLine(o.Program, o.Flags, func(s string) string { return s }) {
 		args.WriteString("\t\t<string>")
 		if err := xml.EscapeText(&args, []byte(word)); err != nil {
 			return nil, err
@@ -53,13 +54,4 @@ func Launchd(o Options) (*Unit, error) {
 		return State{Installed: err == nil, Running: err == nil && word == "running", PID: count(field(said, "pid = ")), Word: word}
 	}
 	return u, nil
-}
-
-// withData adds a data folder to flags that name none.
-func withData(flags map[string]string, dir string) map[string]string {
-	out := map[string]string{"data-dir": dir}
-	for name, value := range flags {
-		out[name] = value
-	}
-	return out
 }

@@ -41,6 +41,7 @@ func SCM(o Options) (*Unit, error) {
 			}},
 			{Run: []string{"sc.exe", "create", serviceName, "binPath=", line, "start=", "delayed-auto", "obj=", localService, "DisplayName=", "Tokligence Gateway"}},
 			{Run: []string{"sc.exe", "failure", serviceName, "reset=", "3600", "actions=", "restart/2000/restart/10000/restart/60000"}},
+			{Run: []string{"sc.exe", "failureflag", serviceName, "1"}}, // an error is a failure, as a crash is
 		},
 		Uninstall: []Step{quiet, {Run: []string{"sc.exe", "delete", serviceName}}},
 		Start:     []Step{{Run: []string{"sc.exe", "start", serviceName}}},
@@ -50,6 +51,15 @@ func SCM(o Options) (*Unit, error) {
 	}
 	u.read = readSCM
 	return u, nil
+}
+
+// withData adds a data folder to flags that name none.
+func withData(flags map[string]string, dir string) map[string]string {
+	out := map[string]string{"data-dir": dir}
+	for name, value := range flags {
+		out[name] = value
+	}
+	return out
 }
 
 // scmState finds the state, whose number is the same in every language.

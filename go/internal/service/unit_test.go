@@ -25,7 +25,6 @@ func cases() map[string]Options {
 		"linux user":     {Program: "/opt/gateway", Home: "/home/me", Config: "/home/me/.config", UID: 1000, Flags: awkward},
 		"linux system":   {Program: "/usr/local/bin/gateway", System: true},
 		"darwin user":    {Program: "/opt/homebrew/bin/gateway", Home: "/Users/me", UID: 501, Flags: map[string]string{"config": "/Users/me/R&D <x>/config.yaml"}},
-		"darwin system":  {Program: "/usr/local/bin/gateway", System: true},
 		"windows system": {Program: `C:\Program Files\Tokligence\gateway.exe`, System: true, Data: `C:\ProgramData\Tokligence`, Flags: map[string]string{"listen": "127.0.0.1:9000"}},
 	}
 }
@@ -85,6 +84,8 @@ func TestUnfit(t *testing.T) {
 	}{
 		"a program of a user":     {"linux", Options{Program: "/home/me/gateway", System: true}, "--user"},
 		"a folder of a user":      {"linux", Options{Program: "/usr/bin/gateway", System: true, Flags: map[string]string{"data-dir": "/srv"}}, "/var/lib/tokligence"},
+		"the root of macOS":       {"darwin", Options{Program: "/opt/homebrew/bin/gateway", System: true}, "--user"},
+		"root as a user of macOS": {"darwin", Options{Program: "/usr/local/bin/gateway", Home: "/var/root"}, "without sudo"},
 		"a user of Windows":       {"windows", Options{Program: `C:\gateway.exe`}, "--user"},
 		"Windows without a place": {"windows", Options{Program: `C:\gateway.exe`, System: true}, "--data-dir"},
 		"another system":          {"plan9", Options{}, "gateway start"},

@@ -218,8 +218,26 @@ func TestParentWatch(t *testing.T) {
 		_ = cmd.Process.Kill()
 		eventually(t, 2*time.Second, "the death of the parent ends it", func() bool { return ended(pid) })
 	})
-	if said := daemon.New(t).Exec(t, "gatewayd", "--parent-watch=nonsense"); said.Code != 2 || !containsAll(said.Err, "stdin", "pid") {
-		t.Errorf("exit code %d: %s", said.Code, said.Err)
+	t.Run("a pid that is another's from the start", func(t *testing.T) {
+		said := daemon.New(t).Exec(t, "gatewayd", "--listen", "127.0.0.1:0", "--parent-watch=pid:1000000000")
+		if said.Code != 0 || !strings.Contains(said.Err, "the parent process is gone") {
+			t.Errorf("exit code %d: %s", said.Code, said.Err)
+		}
+	})
+	t.Run("a pid that is named", func(t *testing.T) {
+		cmd := exec.Command("sh", "-c", `"$1" --ready-json --listen 127.0.0.1:0 --parent-watch=pid:$$ & wait`, "sh", gatewayd)
+		pid := pidOf(run(t, daemon.New(t), cmd))
+		time.Sleep(time.Second)
+		if ended(pid) {
+			t.Fatal("it ends while the parent is there")
+		}
+		_ = cmd.Process.Kill()
+		eventually(t, 2*time.Second, "the death of the parent ends it", func() bool { return ended(pid) })
+	})
+	for _, mode := range []string{"nonsense", "pid:", "pid:0", "pid:me", "stdin:7", ":7"} {
+		if said := daemon.New(t).Exec(t, "gatewayd", "--parent-watch="+mode); said.Code != 2 || !containsAll(said.Err, "stdin", "pid") {
+			t.Errorf("%s: exit code %d: %s", mode, said.Code, said.Err)
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -117,30 +118,76 @@ func TestParentWatchKinds(t *testing.T) {
 	})
 	t.Run("nothing at all is the end", func(t *testing.T) {
 		d := daemon.New(t)
-		if said := d.Exec(t, "gatewayd", "--listen", "127.0.0.1:0", "--parent-watch=stdin"); said.Code != 0 || !strings.Contains(said.Err, "the parent process is gone") {
+		if said := d.Exec(t, "gatewayd", "--listen", "127.0.0.1:0", "--parent-watch=stdin"); said.Code != 0 || !strings.Contains(said.Err, "standard input has ended") {
 			t.Errorf("exit code %d: %s", said.Code, said.Err)
 		}
 	})
 }
 
-// TestParentGoneCuts does not go on for the sake of calls that are in flight
-// when the parent dies.
-func TestParentGoneCuts(t *testing.T) {
-	t.Parallel()
-	v := newVendor(t, "openai", "gpt-5")
-	v.hold = make(chan struct{})
-	d := daemon.New(t, "TOKLIGENCE_OPENAI_API_KEY=sk", "TOKLIGENCE_OPENAI_BASE_URL="+v.URL)
+// childOfShell starts a daemon that watches its standard input and has a shell
+// for its parent. dies ends the shell; ask ends the input.
+func childOfShell(t *testing.T, d *daemon.Daemon) (pid int, dies, ask func()) {
+	t.Helper()
 	in, out, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	pid := watched(t, d, in)
-	_ = in.Close()
-	release := heldStream(t, d, v)
-	_ = out.Close()
-	eventually(t, 5*time.Second, "it ends all the same", func() bool { return ended(pid) })
-	if rest, err := release(); strings.Contains(rest, "[DONE]") || err == nil && !strings.Contains(rest, `"error"`) {
-		t.Errorf("a cut stream looks whole: %v after %q", err, rest)
+	cmd := exec.Command("sh", "-c", `"$1" --ready-json --listen 127.0.0.1:0 --parent-watch=stdin <&3 & exec 3<&-; wait`, "sh", daemon.Program(t, "gatewayd"))
+	cmd.ExtraFiles = []*os.File{in}
+	var ready struct {
+		PID int
+		URL string
 	}
-	checkOutcome(t, d, "gateway_crash")
+	if err := json.Unmarshal([]byte(run(t, d, cmd)), &ready); err != nil {
+		t.Fatal(err)
+	}
+	d.URL = ready.URL
+	_ = in.Close()
+	t.Cleanup(func() { _ = syscall.Kill(ready.PID, syscall.SIGKILL) })
+	return ready.PID, func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }, func() { _ = out.Close() }
+}
+
+func holding(t *testing.T) (*daemon.Daemon, *vendor) {
+	t.Helper()
+	v := newVendor(t, "openai", "gpt-5")
+	v.hold = make(chan struct{})
+	return daemon.New(t, "TOKLIGENCE_OPENAI_API_KEY=sk", "TOKLIGENCE_OPENAI_BASE_URL="+v.URL), v
+}
+
+// TestParentGoneCuts does not go on for the sake of calls that are in flight
+// when the parent dies, also after it has asked.
+func TestParentGoneCuts(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(dies, ask func()){
+		"at once":   func(dies, ask func()) { dies(); ask() },
+		"who asked": func(dies, ask func()) { ask(); dies() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d, v := holding(t)
+			pid, dies, ask := childOfShell(t, d)
+			release := heldStream(t, d, v)
+			end(dies, ask)
+			eventually(t, 5*time.Second, "it ends all the same", func() bool { return ended(pid) })
+			if rest, err := release(); strings.Contains(rest, "[DONE]") || err == nil && !strings.Contains(rest, `"error"`) {
+				t.Errorf("a cut stream looks whole: %v after %q", err, rest)
+			}
+			checkOutcome(t, d, "gateway_crash")
+		})
+	}
+}
+
+// TestParentAsks finishes the calls in flight for a parent that waits.
+func TestParentAsks(t *testing.T) {
+	t.Parallel()
+	d, v := holding(t)
+	pid, _, ask := childOfShell(t, d)
+	release := heldStream(t, d, v)
+	ask()
+	time.Sleep(3 * time.Second) // more than the dead are granted
+	if rest, err := release(); err != nil || !strings.Contains(rest, "[DONE]") {
+		t.Errorf("the stream is cut: %v after %q", err, rest)
+	}
+	eventually(t, 5*time.Second, "then it ends", func() bool { return ended(pid) })
+	checkOutcome(t, d, "complete")
 }

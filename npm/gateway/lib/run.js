@@ -12,14 +12,15 @@ const watch = '--parent-watch';
 const valued = ['--config', '--data-dir']; // flags before a command whose value may be the next word
 
 /**
- * The command line with a word that makes a daemon end when this process does, even by SIGKILL. On Windows a child
- * ends with its parent.
+ * The command line with a word that makes a daemon end when this process does, even by SIGKILL before the daemon has
+ * looked for its parent. On Windows a child ends with its parent.
  *
  * @param {string} name
  * @param {string[]} args
  * @param {NodeJS.Platform} platform
+ * @param {number} pid of this process
  */
-function watched(name, args, platform) {
+function watched(name, args, platform, pid) {
   if (platform === 'win32' || args.some((arg) => arg.startsWith(watch))) return args;
   let at = 0;
   if (name !== 'gatewayd') {
@@ -27,7 +28,7 @@ function watched(name, args, platform) {
     if (args[at] !== 'serve') return args;
     at++;
   }
-  return [...args.slice(0, at), `${watch}=pid`, ...args.slice(at)];
+  return [...args.slice(0, at), `${watch}=pid:${pid}`, ...args.slice(at)];
 }
 
 /**
@@ -92,7 +93,7 @@ function run(name) {
     process.exit(1);
   };
   try {
-    const args = watched(name, process.argv.slice(2), process.platform);
+    const args = watched(name, process.argv.slice(2), process.platform, process.pid);
     const child = spawn(findBinary(), args, { argv0: name, stdio: 'inherit', windowsHide: true });
     const terminal = hasTerminal();
     for (const signal of passedOn) {

@@ -5,6 +5,7 @@ const mostRestarts = 5; // without a minute of health between them
 const healthyAfter = 60_000; // milliseconds
 const firstPause = 200; // milliseconds; it doubles with every further crash
 const longestPause = 30_000; // milliseconds
+const longestTimer = 2 ** 31 - 1; // milliseconds; a longer one would ring at once
 
 /**
  * What a supervisor tells of its gateway.
@@ -14,6 +15,16 @@ const longestPause = 30_000; // milliseconds
  *   | {state: 'failed', code: 'NOT_STARTED' | 'GIVEN_UP', why: string}
  *   | {state: 'stopped'}} News
  */
+
+/**
+ * Does something later, or never if that is further away than timers reach.
+ *
+ * @param {number} ms
+ * @param {() => void} what
+ */
+function after(ms, what) {
+  return ms > longestTimer ? undefined : setTimeout(what, ms);
+}
 
 /** Runs the program and, when it ends unasked, runs it again on the same port. */
 class Supervisor {
@@ -71,7 +82,7 @@ class Supervisor {
     const child = this.#child;
     if (!child) return;
     child.letGo();
-    const late = setTimeout(() => child.kill(), timeout);
+    const late = after(timeout, () => child.kill());
     child.ended.then(() => clearTimeout(late));
   }
 
@@ -91,10 +102,10 @@ class Supervisor {
         },
       });
       this.#child = child;
-      late = setTimeout(() => {
+      late = after(this.startTimeout, () => {
         this.on.log(`tokligence: no answer within ${this.startTimeout} ms; killed`);
         child.kill();
-      }, this.startTimeout);
+      });
       return { why: await child.ended, since };
     } catch (error) {
       return { why: `it cannot be run: ${told(error)}`, since };

@@ -95,7 +95,7 @@ class Supervisor:
             return
         process, followed = self._process, self._thread.ident is not None
         try:
-            self._over.wait(timeout if followed else 0)
+            self._over.wait(min(timeout, threading.TIMEOUT_MAX) if followed else 0)
         finally:  # on Ctrl-C too
             if not self._over.is_set() and process is not None:
                 process.kill()
@@ -116,7 +116,7 @@ class Supervisor:
     def _leave(self) -> None:
         """Wait a little at the end of the script: the next one may want the port.
 
-        A gateway with calls in flight has them finished, which it may do without us.
+        Calls in flight may end meanwhile; soon after us they are cut.
         """
         if self._let_go():
             self._over.wait(EXIT_PATIENCE)
@@ -156,7 +156,7 @@ class Supervisor:
                 since = time.monotonic()
                 self._answers(ready)
 
-        late = threading.Timer(self._ready_within, self._kill_late, [process])
+        late = threading.Timer(min(self._ready_within, threading.TIMEOUT_MAX), self._kill_late, [process])
         late.daemon = True
         late.start()
         try:

@@ -26,8 +26,9 @@ spec:
     fsGroupChangePolicy: OnRootMismatch
     seccompProfile:
       type: RuntimeDefault
-  # The last five seconds are for records on their way to the database.
-  terminationGracePeriodSeconds: {{ add .Values.shutdown.delay .Values.shutdown.grace 5 }}
+  # The last twenty seconds are for calls that are cut to tell their clients, and for answers and
+  # records on their way to the database.
+  terminationGracePeriodSeconds: {{ add .Values.shutdown.delay .Values.shutdown.grace 20 }}
   containers:
     - name: gateway
       image: {{ include "gateway.image" . | quote }}
