@@ -105,7 +105,9 @@ func startGateway(program, dir, upstream string) (*process, error) {
 	cmd := exec.Command(program)
 	cmd.Env = append(os.Environ(),
 		"TOKLIGENCE_DATA_DIR="+filepath.Join(dir, "data"), "TOKLIGENCE_LISTEN="+addr, "TOKLIGENCE_API_KEY="+key,
-		"TOKLIGENCE_LOG_LEVEL=error", "TOKLIGENCE_OPENAI_API_KEY=sk-bench", "TOKLIGENCE_OPENAI_BASE_URL=http://"+upstream+"/v1")
+		"TOKLIGENCE_LOG_LEVEL=error", "TOKLIGENCE_OPENAI_API_KEY=sk-bench", "TOKLIGENCE_OPENAI_BASE_URL=http://"+upstream+"/v1",
+		"TOKLIGENCE_ANTHROPIC_API_KEY=sk-bench", "TOKLIGENCE_ANTHROPIC_BASE_URL=http://"+upstream,
+		"TOKLIGENCE_ROUTES=claude*=>anthropic,*=>openai", "TOKLIGENCE_UPDATE_CHECK_ENABLED=false")
 	return newProcess("gateway", addr, cmd)
 }
 

@@ -37,14 +37,18 @@ func (r result) middle() float64 {
 }
 
 func scenarios() []scenario {
-	paced := "bench-n30-d10"
+	const paced, fast, chat, messages = "bench-n30-d10", "bench-n100-d0", "/v1/chat/completions", "/v1/messages"
 	return []scenario{
 		{"chat-json-c32", "µs CPU/request", jsonLoad(32, 1<<10)},
 		{"chat-json-c1", "µs CPU/request", jsonLoad(1, 1<<10)},
 		{"body-200k-c4", "µs CPU/request", jsonLoad(4, 200<<10)},
-		{"stream-paced-c16", "µs CPU/chunk", streamLoad(16, chatBody(paced, true, 1<<10), "/v1/chat/completions")},
-		{"messages-to-openai-paced-c16", "µs CPU/chunk", streamLoad(16, messagesBody(paced, 1<<10), "/v1/messages")},
-		{"stream-unpaced-c16", "µs CPU/chunk", streamLoad(16, chatBody("bench-n100-d0", true, 1<<10), "/v1/chat/completions")},
+		{"stream-paced-c16", "µs CPU/chunk", streamLoad(16, chatBody(paced, true, 1<<10), chat)},
+		{"messages-to-openai-paced-c16", "µs CPU/chunk", streamLoad(16, messagesBody(paced, 1<<10), messages)},
+		{"stream-unpaced-c16", "µs CPU/chunk", streamLoad(16, chatBody(fast, true, 1<<10), chat)},
+		{"messages-to-openai-unpaced-c16", "µs CPU/chunk", streamLoad(16, messagesBody(fast, 1<<10), messages)},
+		{"chat-to-anthropic-unpaced-c16", "µs CPU/chunk", streamLoad(16, chatBody("claude-"+fast, true, 1<<10), chat)},
+		{"responses-to-anthropic-unpaced-c16", "µs CPU/chunk", streamLoad(16, responsesBody("claude-"+fast, 1<<10), "/v1/responses")},
+		{"messages-to-openai-first-c16", "µs to the first word", firstWord(16, messagesBody(paced, 1<<10), messages)},
 		{"open-streams-1000", "KB/stream", openStreams(1000)},
 		{"upstream-connections", "new per 100 requests", connectionLoad},
 	}
@@ -58,6 +62,10 @@ func chatBody(model string, stream bool, size int) []byte {
 
 func messagesBody(model string, size int) []byte {
 	return fmt.Appendf(nil, `{"model":%q,"stream":true,"max_tokens":100,"messages":[{"role":"user","content":%q}]}`, model, prompt(size))
+}
+
+func responsesBody(model string, size int) []byte {
+	return fmt.Appendf(nil, `{"model":%q,"stream":true,"store":false,"input":%q}`, model, prompt(size))
 }
 
 // closedLoop runs workers for a slice and returns the CPU of t for each unit
@@ -98,17 +106,46 @@ func jsonLoad(workers, size int) func(t, up *process, slice time.Duration) (resu
 
 func streamLoad(workers int, body []byte, path string) func(t, up *process, slice time.Duration) (result, error) {
 	return func(t, _ *process, slice time.Duration) (result, error) {
-		path, body := path, body
-		if t.name == "nginx" { // translates nothing: the yardstick is the same stream passed on
-			path, body = "/v1/chat/completions", bytes.Replace(body, []byte(`"max_tokens":100,`), nil, 1)
-		}
-		return closedLoop(t, workers, slice, func() (int64, error) { return readStream(t, path, body) })
+		path, body := yardstick(t, path, body)
+		return closedLoop(t, workers, slice, func() (int64, error) { return readStream(t, path, body, nil) })
 	}
 }
 
+// yardstick is the same stream passed on, where a target translates nothing.
+func yardstick(t *process, path string, body []byte) (string, []byte) {
+	if t.name != "nginx" || path == "/v1/chat/completions" {
+		return path, body
+	}
+	model := directive.FindSubmatch(body)
+	return "/v1/chat/completions", chatBody(fmt.Sprintf("bench-n%s-d%s", model[1], model[2]), true, 1<<10)
+}
+
+// firstWord measures the time to the first word of a stream, the middle one of
+// a slice.
+func firstWord(workers int, body []byte, path string) func(t, up *process, slice time.Duration) (result, error) {
+	return func(t, _ *process, slice time.Duration) (result, error) {
+		path, body := yardstick(t, path, body)
+		var mu sync.Mutex
+		var times []float64
+		r, err := closedLoop(t, workers, slice, func() (int64, error) {
+			asked := time.Now()
+			return readStream(t, path, body, func() {
+				mu.Lock()
+				defer mu.Unlock()
+				times = append(times, float64(time.Since(asked).Microseconds()))
+			})
+		})
+		r.costs = []float64{result{costs: times}.middle()}
+		return r, err
+	}
+}
+
+// ends are what only the last frames of streams hold.
+var ends = [][]byte{[]byte("[DONE]"), []byte(`"message_stop"`), []byte(`"response.completed"`)}
+
 // readStream returns the chunks of text in one stream, and an error if it has
-// no proper end.
-func readStream(t *process, path string, body []byte) (int64, error) {
+// no proper end. First, if there is one, is called at the first.
+func readStream(t *process, path string, body []byte, first func()) (int64, error) {
 	resp, err := t.post(path, body)
 	if err != nil {
 		return 0, err
@@ -116,15 +153,16 @@ func readStream(t *process, path string, body []byte) (int64, error) {
 	defer resp.Body.Close()
 	var chunks int64
 	ended := false
-	lines := bufio.NewReader(resp.Body)
+	lines := bufio.NewReaderSize(resp.Body, 64<<10)
 	for {
 		line, err := lines.ReadSlice('\n')
-		if bytes.Contains(line, []byte(" word")) {
-			chunks++
+		last := slices.ContainsFunc(ends, func(end []byte) bool { return bytes.Contains(line, end) })
+		if bytes.Contains(line, []byte(" word")) && !last && !bytes.Contains(line, []byte(`.done"`)) {
+			if chunks++; chunks == 1 && first != nil {
+				first()
+			}
 		}
-		if bytes.Contains(line, []byte("[DONE]")) || bytes.Contains(line, []byte(`"message_stop"`)) {
-			ended = true
-		}
+		ended = ended || last
 		if err == io.EOF {
 			break
 		}
@@ -147,7 +185,7 @@ func openStreams(n int) func(t, up *process, slice time.Duration) (result, error
 		var failures atomic.Int64
 		for range n {
 			wg.Go(func() {
-				if _, err := readStream(t, "/v1/chat/completions", body); err != nil {
+				if _, err := readStream(t, "/v1/chat/completions", body, nil); err != nil {
 					failures.Add(1)
 				}
 			})
