@@ -66,7 +66,7 @@ generated: build ## fail if a generated file is out of date
 bench: build ## measure the gateway beside nginx, print the tables of docs/performance.md
 	sh bench/run.sh
 
-.PHONY: tools notices workflows snapshot snapshot-check release
+.PHONY: tools notices workflows snapshot snapshot-check release rehearsal
 
 tools: $(TOOLS)/goreleaser $(TOOLS)/actionlint ## the tools of the release, built once (3 minutes)
 
@@ -95,7 +95,10 @@ snapshot-check: ## hold what is in dist/ to what is promised of a release
 
 test: release
 
-release: $(TOOLS)/goreleaser ## a snapshot of three platforms, checked
+release: ## a snapshot of three platforms, checked; left out where there is no git history
+	@if git rev-parse --verify --quiet HEAD >/dev/null; then $(MAKE) rehearsal; else echo "no git history here: the release is not rehearsed"; fi
+
+rehearsal: $(TOOLS)/goreleaser
 	PATH=$(TOOLS):$$PATH sh tools/release/snapshot.sh linux_amd64 linux_arm64 windows_amd64
 	cd tools/release && go test -count=1 ./check
 
