@@ -13,7 +13,7 @@ func (p *pair) join(delta []byte) []byte {
 		delta = append(p.half, delta...)
 		p.half = nil
 	}
-	if n := len(delta) - escapeLen; n >= 0 && leads(delta[n:]) {
+	if n := len(delta) - escapeLen; n >= 0 && leads(delta[n:]) && !escaped(delta[:n]) {
 		p.half = bytes.Clone(delta[n:])
 		return delta[:n]
 	}
@@ -29,6 +29,11 @@ func (p *pair) rest() []byte {
 
 // escapeLen is the length of \uXXXX.
 const escapeLen = 6
+
+// escaped reports whether what follows s in a string is escaped by its end.
+func escaped(s []byte) bool {
+	return (len(s)-len(bytes.TrimRight(s, `\`)))%2 == 1
+}
 
 // leads reports whether s begins with the escape of the first half of a pair.
 func leads(s []byte) bool {
