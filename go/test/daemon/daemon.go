@@ -63,22 +63,25 @@ type Daemon struct {
 	Stdin io.Reader // nil: none
 
 	cmd  *exec.Cmd
-	logs lockedBuffer
+	logs Log
 	gone chan struct{} // closed when the program has ended
 }
 
-type lockedBuffer struct {
+// Log is what a program says while others may read it.
+type Log struct {
 	mu sync.Mutex
 	b  bytes.Buffer
 }
 
-func (l *lockedBuffer) Write(p []byte) (int, error) {
+// Write implements io.Writer.
+func (l *Log) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.Write(p)
 }
 
-func (l *lockedBuffer) String() string {
+// String is all that was said.
+func (l *Log) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.String()

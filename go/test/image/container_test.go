@@ -12,10 +12,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/tokligence/tokligence-gateway/go/test/daemon"
 )
 
 // inside runs a program in the root file system $1 as the image's user, with
@@ -59,25 +60,8 @@ type container struct {
 	env   []string
 
 	cmd    *exec.Cmd
-	stderr lockedBuffer
+	stderr daemon.Log
 	gone   chan error
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 // start runs the image's entry point on a port that is free.
